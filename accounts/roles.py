@@ -1,0 +1,66 @@
+"""The roles of a plant, as Django groups, and what each may do.
+
+The table is the default: `post_migrate` gives each group what it lacks and takes nothing
+away, so that a plant's own changes stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_REPORT_MODELS = ("iqcreport", "iqcreportentry", "oqcreport", "oqcreportentry")
+_LOG_MODELS = ("iqcreportimportlog", "oqcreportimportlog")
+_MASTER_MODELS = ("supplier", "customer", "part", "characteristic")
+_QUALITY_VIEW = tuple(f"quality.view_{name}" for name in _REPORT_MODELS + _LOG_MODELS + _MASTER_MODELS)
+_ENTRY_CHANGE = ("quality.change_iqcreportentry", "quality.change_oqcreportentry")
+_IMPORT = tuple(f"quality.add_{name}" for name in ("iqcreport", "oqcreport"))
+_ALARM_WORK = ("alarms.view_alarm", "alarms.view_alarmevent", "alarms.change_alarm")
+_NOTIFICATION_VIEW = (
+    "notifications.view_notification",
+    "notifications.view_deliveryattempt",
+    "notifications.view_notificationevent",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A group of people: its name in the database, what it is for, its permissions."""
+
+    name: str
+    purpose: str
+    permissions: tuple[str, ...]
+
+
+ROLES: tuple[Role, ...] = (
+    Role("质检员", "导入报告，改正数值", _QUALITY_VIEW + _ENTRY_CHANGE + _IMPORT + _ALARM_WORK),
+    Role(
+        "质量工程师",
+        "受理报警，填写原因与措施，设定判定方法",
+        _QUALITY_VIEW
+        + _ENTRY_CHANGE
+        + _IMPORT
+        + _ALARM_WORK
+        + (
+            "quality.change_characteristic",
+            "quality.change_judgementdefaults",
+            "quality.view_judgementdefaults",
+        )
+        + _NOTIFICATION_VIEW,
+    ),
+    Role("质量经理", "查看全部质量数据与报警", _QUALITY_VIEW + _ALARM_WORK + _NOTIFICATION_VIEW),
+    Role("供应商", "只看自己的报告", ()),
+    Role("能源管理员", "配额与能耗", ("alarms.view_alarm", "alarms.view_alarmevent", "alarms.change_alarm")),
+    Role(
+        "通知管理员",
+        "模板、渠道、配置、发送记录与重发",
+        _NOTIFICATION_VIEW
+        + tuple(
+            f"notifications.{verb}_{name}"
+            for verb in ("view", "add", "change", "delete")
+            for name in ("notificationtemplate", "notificationconfig")
+        )
+        + ("notifications.view_channel", "notifications.change_channel", "notifications.change_notification"),
+    ),
+    Role("合同管理员", "合同与归档", ()),
+    Role("运维", "系统状态与后台任务", (*_NOTIFICATION_VIEW, "notifications.view_channel")),
+)

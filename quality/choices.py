@@ -1,0 +1,67 @@
+"""The words of inspection: short ASCII values, Chinese labels, and the tone a badge takes.
+
+Tones are the five of the look: `red`, `amber`, `green`, `blue`, `grey`. Badge, chart and
+message read them here, so that they agree.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Status(models.TextChoices):
+    """Judgement of an entry or of a whole report."""
+
+    PENDING = "PENDING", _("待判定")
+    NORMAL = "NORMAL", _("正常")
+    ABNORMAL = "ABNORMAL", _("异常")
+    ERROR = "ERROR", _("无法判定")
+
+
+STATUS_TONES = {
+    Status.PENDING: "blue",
+    Status.NORMAL: "green",
+    Status.ABNORMAL: "red",
+    Status.ERROR: "amber",
+}
+
+
+class Origin(models.TextChoices):
+    """Who measured what an IQC file reports."""
+
+    SUPPLIER = "SUPPLIER", _("供应商")
+    SELF = "SELF", _("自检")
+
+
+class Chart(models.TextChoices):
+    """Control chart of a characteristic; values are the names of `quality.spc`."""
+
+    AUTO = "auto", _("自动（按子组大小）")
+    I_MR = "i_mr", _("单值–移动极差图")
+    XBAR_R = "xbar_r", _("均值–极差图")
+    XBAR_S = "xbar_s", _("均值–标准差图")
+
+
+class Index(models.TextChoices):
+    """Which capability index is held against the limit."""
+
+    OVERALL = "overall", _("CPK（全部标准差，报告口径，即 Ppk）")
+    WITHIN = "within", _("Cpk（组内标准差）")
+
+
+class DefectClass(models.TextChoices):
+    CRITICAL = "CR", _("致命 CR")
+    MAJOR = "MAJ", _("主要 MAJ")
+    MINOR = "MIN", _("次要 MIN")
+
+
+class ReasonCode(models.TextChoices):
+    """Why an entry is abnormal, or could not be judged."""
+
+    OUT_OF_SPEC = "out_of_spec", _("超出规格")
+    NOT_GOOD = "not_good", _("判定 NG")
+    CAPABILITY = "capability", _("过程能力不足")
+    CONTROL_RULE = "control_rule", _("过程失控")
+    NO_VALUES = "no_values", _("没有测量值")
+    FAULT = "fault", _("判定出错")

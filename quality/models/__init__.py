@@ -1,0 +1,20 @@
+"""The rows of inspection, by concept: master data, reports, imports."""
+
+from quality.models.imports import ImportProfile, IQCReportImportLog, OQCReportImportLog
+from quality.models.master import Characteristic, Customer, JudgementDefaults, Part, Supplier
+from quality.models.reports import IQCReport, IQCReportEntry, OQCReport, OQCReportEntry
+
+__all__ = [
+    "Characteristic",
+    "Customer",
+    "IQCReport",
+    "IQCReportEntry",
+    "IQCReportImportLog",
+    "ImportProfile",
+    "JudgementDefaults",
+    "OQCReport",
+    "OQCReportEntry",
+    "OQCReportImportLog",
+    "Part",
+    "Supplier",
+]

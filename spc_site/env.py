@@ -1,0 +1,161 @@
+"""Every environment variable of the system: name, type, default and meaning in one table.
+
+`.env.example` and the operator's page are tested against this table. A value that cannot be
+read stops the start with the name of the variable. A secret may also come from a file: if
+`NAME_FILE` is set, its content (without the last newline) is the value of `NAME`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable.
+
+    `kind` reads the text (raising ValueError with a sentence for people), `default` stands
+    when the variable is unset or empty.
+    """
+
+    name: str
+    kind: Callable[[str], Any]
+    default: Any
+    meaning: str
+    secret: bool = False
+
+
+def _text(value: str) -> str:
+    return value.strip()
+
+
+def _flag(value: str) -> bool:
+    folded = value.strip().lower()
+    if folded in {"1", "true", "yes", "on"}:
+        return True
+    if folded in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("write true or false")
+
+
+def _words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _count(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise ValueError("must be 1 or more")
+    return number
+
+
+def _count_or_zero(value: str) -> int:
+    number = int(value)
+    if number < 0:
+        raise ValueError("must be 0 or more")
+    return number
+
+
+def _address(value: str) -> str:
+    value = value.strip().rstrip("/")
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return value
+
+
+def _webhook_prefix(value: str) -> str:
+    value = value.strip()
+    if not value.startswith(("http://", "https://")) or not value.endswith("?key="):
+        raise ValueError("must start with http:// or https:// and end with ?key=")
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value.strip())
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("is not a time zone name such as Asia/Shanghai") from error
+    return value.strip()
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("SECRET_KEY", _text, "", "Django 的签名密钥；不设时生成到 var/secret_key", secret=True),
+    Variable("DEBUG", _flag, False, "开发模式：显示错误详情，绝不可用于生产"),
+    Variable("ALLOWED_HOSTS", _words, ["localhost", "127.0.0.1", "[::1]"], "允许的主机名，逗号分隔"),
+    Variable("DATABASE_URL", _text, "", "数据库地址，如 postgres://…；不设时用 SQLite", secret=True),
+    Variable("NOTIFICATION_DB_PATH", _text, "var/db.sqlite3", "未设 DATABASE_URL 时 SQLite 文件的路径"),
+    Variable("REDIS_URL", _text, "", "Redis 地址；不设则无 Redis，由轮询进程直接处理", secret=True),
+    Variable("FRONTEND_URL", _address, "http://127.0.0.1:8000", "消息链接的站点地址"),
+    Variable(
+        "WEBHOOK_BASE_URL",
+        _webhook_prefix,
+        "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=",
+        "群机器人地址前缀，以 ?key= 结尾",
+    ),
+    Variable("IQC_WEBHOOK_KEY", _text, "", "IQC 群机器人的 key", secret=True),
+    Variable("OQC_WEBHOOK_KEY", _text, "", "OQC 群机器人的 key，也是其他模块的后备", secret=True),
+    Variable("ENERGY_WEBHOOK_KEY", _text, "", "能源群机器人的 key", secret=True),
+    Variable("WECHAT_BOT_WEBHOOK", _text, "", "后备群机器人的完整地址", secret=True),
+    Variable("ALLOW_HTTP", _flag, False, "允许不加密的站点与推送地址（仅限内网或演示）"),
+    Variable("NOTIFICATION_QUEUE_SIZE", _count, 1000, "待发消息的上限，超过即报警"),
+    Variable("NOTIFICATION_MAX_RETRIES", _count_or_zero, 3, "首次发送之后最多重试的次数"),
+    Variable("NOTIFICATION_RETRY_DELAY", _count, 60, "第一次重试前等待的秒数"),
+    Variable("NOTIFICATION_BATCH_SIZE", _count, 10, "一次领取的消息条数"),
+    Variable("TIME_ZONE", _zone, "Asia/Shanghai", "显示用时区；存储一律为 UTC"),
+)
+
+_BY_NAME = {variable.name: variable for variable in VARIABLES}
+
+
+def raw(name: str, environment: Mapping[str, str]) -> str | None:
+    """Return the text of a variable, from itself or from the file that `NAME_FILE` names."""
+    value = environment.get(name)
+    path = environment.get(f"{name}_FILE")
+    if path and value:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: keep one of them.")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {error.strerror}.") from error
+    return value
+
+
+def read(name: str, environment: Mapping[str, str] | None = None) -> Any:
+    """Return the typed value of a declared variable.
+
+    Raises ImproperlyConfigured, naming the variable and never its value, if it cannot be read.
+    """
+    variable = _BY_NAME[name]
+    text = raw(name, os.environ if environment is None else environment)
+    if text is None or not text.strip():
+        return variable.default
+    try:
+        return variable.kind(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"Environment variable {name}: {error}.") from error
+
+
+def load_dotenv(path: Path) -> None:
+    """Take what `.env` says for variables that the environment does not set."""
+    if path.exists():
+        environ.Env.read_env(str(path))
+
+
+def database(url: str) -> dict[str, Any]:
+    """Return Django's database settings for an address such as `postgres://…`."""
+    try:
+        settings = environ.Env.db_url_config(url)
+    except Exception as error:
+        raise ImproperlyConfigured("Environment variable DATABASE_URL: not a database address.") from error
+    if not settings.get("ENGINE"):
+        raise ImproperlyConfigured("Environment variable DATABASE_URL: unknown kind of database.")
+    return dict(settings)

@@ -1,0 +1,1 @@
+"""The top layer: pages that read from every room (dashboard, navigation, search)."""
