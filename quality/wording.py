@@ -1,0 +1,375 @@
+"""The sentences that people read about a verdict: one place for page, message and alarm.
+
+Reasons are stored as plain data by the judgement (`quality.services.judgement`); here they get
+words. Nothing here queries: an entry is read by its own columns alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Protocol
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quality.choices import STATUS_TONES, Index, ReasonCode, Status
+
+DASH = "—"
+"""Stands where a number does not exist; never 0."""
+
+SYMBOLS = {
+    Status.PENDING: "○",
+    Status.NORMAL: "●",
+    Status.ABNORMAL: "▲",
+    Status.ERROR: "◆",
+}
+"""The shape that says the same as the colour."""
+
+_NAMED_POINTS = 6
+"""So many points are named one by one; the rest is counted."""
+
+_MOST_DIGITS = 6
+"""Digits after the point beyond which a difference is not worth showing."""
+
+RULES: dict[int, Promise] = {
+    1: gettext_lazy("一点超出控制限"),
+    2: gettext_lazy("连续 9 点在中心线同一侧"),
+    3: gettext_lazy("连续 6 点递增或递减"),
+    4: gettext_lazy("连续 14 点上下交替"),
+    5: gettext_lazy("连续 3 点中有 2 点在同一侧 2σ 之外"),
+    6: gettext_lazy("连续 5 点中有 4 点在同一侧 1σ 之外"),
+    7: gettext_lazy("连续 15 点在 1σ 之内"),
+    8: gettext_lazy("连续 8 点在两侧且都在 1σ 之外"),
+}
+
+CHART_PARTS: dict[str, Promise] = {
+    "xbar": gettext_lazy("均值图"),
+    "r": gettext_lazy("极差图"),
+    "s": gettext_lazy("标准差图"),
+    "i": gettext_lazy("单值图"),
+    "mr": gettext_lazy("移动极差图"),
+}
+_POINT_IS_ONE_VALUE = {"i", "mr"}
+
+MISSING: dict[str, Promise] = {
+    "no_values": gettext_lazy("没有测量值"),
+    "one_value": gettext_lazy("只有一个值，算不出离散程度"),
+    "zero_variance": gettext_lazy("所有值相同，没有离散"),
+    "no_within_spread": gettext_lazy("没有含两个值的子组，算不出组内离散"),
+    "no_lsl": gettext_lazy("没有规格下限"),
+    "no_usl": gettext_lazy("没有规格上限"),
+    "no_limits": gettext_lazy("没有规格限"),
+    "one_sided": gettext_lazy("单侧规格没有这个指标"),
+    "lower_bound": gettext_lazy("下限是物理边界，不是公差"),
+    "upper_bound": gettext_lazy("上限是物理边界，不是公差"),
+    "zero_tolerance": gettext_lazy("上下限相等，公差为零"),
+    "no_target": gettext_lazy("没有目标值"),
+    "target_outside": gettext_lazy("目标值不在规格限之间"),
+    "no_baseline": gettext_lazy("没有可用来计算控制限的点"),
+    "not_given": gettext_lazy("没有给出"),
+    "no_degrees_of_freedom": gettext_lazy("自由度不足，没有置信区间"),
+    "attribute": gettext_lazy("计数型项目没有这个指标"),
+}
+
+
+class EntryLike(Protocol):
+    """What a sentence needs to know of an entry: some of its own columns."""
+
+    name: str
+    values: Any
+    lsl: str
+    usl: str
+    status: str
+    reasons: Any
+    statistics: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The first thing that a page says.
+
+    `word` is the judgement, `number` what decided it (may be empty), `sentences` the reasons in full.
+    """
+
+    status: str
+    tone: str
+    symbol: str
+    word: str
+    number: str
+    sentences: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """Return judgement and deciding number in one line."""
+        return f"{self.word} · {self.number}" if self.number else self.word
+
+
+# --- numbers ------------------------------------------------------------------------------
+
+
+def decimals_of(entry: EntryLike) -> int:
+    """Return the digits after the point that the entry's values and limits are written with."""
+    texts = [text for text in (entry.values or []) if text is not None] + [entry.lsl, entry.usl]
+    return min(_MOST_DIGITS, max((_decimals(text) for text in texts), default=0))
+
+
+def number_text(value: float | Decimal | str | None, decimals: int) -> str:
+    """Write a number with so many digits after the point; a dash where there is none."""
+    if value is None:
+        return DASH
+    text = f"{float(value):.{decimals}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def distinct_texts(value: float, limit: float | str, decimals: int) -> tuple[str, str]:
+    """Write two numbers with digits enough to tell them apart; a limit given as text stays so."""
+    for digits in range(decimals, _MOST_DIGITS + 1):
+        left, right = number_text(value, digits), number_text(limit, digits)
+        if left != right:
+            return left, limit if isinstance(limit, str) else right
+    return repr(float(value)), repr(float(limit))
+
+
+def _decimals(text: object) -> int:
+    try:
+        exponent = Decimal(str(text)).as_tuple().exponent
+    except InvalidOperation:
+        return 0
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+# --- words --------------------------------------------------------------------------------
+
+
+def rule_text(rule: int) -> str:
+    """Say what a control rule looks for."""
+    return str(RULES[rule]) if rule in RULES else _("规则 %(rule)s") % {"rule": rule}
+
+
+def missing_text(code: str) -> str:
+    """Say why a result does not exist."""
+    return str(MISSING.get(code, code))
+
+
+def index_text(index: str) -> str:
+    """Return the short proper name of a capability index, as reports and engineers write it."""
+    return _("Cpk（组内）") if index == Index.WITHIN else "CPK"
+
+
+def points_text(points: Sequence[int]) -> str:
+    """Write 0-based points as people count them, ranges drawn together: `4、18、20–24`."""
+    runs: list[tuple[int, int]] = []
+    for point in sorted(points):
+        if runs and point == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], point)
+        else:
+            runs.append((point, point))
+    shown = _("、").join(_run(first + 1, last + 1) for first, last in runs[:_NAMED_POINTS])
+    return shown if len(runs) <= _NAMED_POINTS else _("%(points)s 等") % {"points": shown}
+
+
+def reason_text(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    """Say one stored reason in one sentence, with the numbers that decide."""
+    sentence = _SENTENCES.get(reason.get("code", ""))
+    return sentence(reason, entry) if sentence else str(reason.get("code", ""))
+
+
+def reason_short(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    """Say one stored reason in the few words of a headline, a badge or a list."""
+    match reason.get("code"):
+        case ReasonCode.OUT_OF_SPEC:
+            return _out_of_spec_short(reason, entry)
+        case ReasonCode.NOT_GOOD:
+            return _("%(bad)s/%(all)s 件 NG") % _counts(reason, entry)
+        case ReasonCode.CAPABILITY:
+            return "{} {} < {}".format(index_text(reason["index"]), *_capability_pair(reason))
+        case ReasonCode.CONTROL_RULE:
+            return _("规则 %(rule)s：%(where)s") % {"rule": reason["rule"], "where": _where(reason)}
+        case ReasonCode.NO_VALUES:
+            return _("没有测量值")
+        case ReasonCode.FAULT:
+            return _("判定程序出错")
+    return str(reason.get("code", ""))
+
+
+def verdict(entry: EntryLike, *, cpk_limit: Decimal | None = None) -> Verdict:
+    """Say how the entry was judged, the deciding numbers first.
+
+    `cpk_limit` is shown beside a good CPK where the caller knows it.
+    """
+    reasons = sorted(entry.reasons or [], key=lambda reason: _ORDER.get(reason.get("code", ""), 9))
+    status = Status(entry.status)
+    word = str(status.label)
+    if status == Status.ABNORMAL and reasons:
+        word = _word(reasons)
+        number = " · ".join(_headline_numbers(reasons, entry))
+    elif status == Status.ERROR and reasons:
+        number = reason_short(reasons[0], entry)
+    elif status == Status.NORMAL:
+        number = _good_number(entry, cpk_limit)
+    else:
+        number = ""
+    return Verdict(
+        status=status.value,
+        tone=STATUS_TONES[status],
+        symbol=SYMBOLS[status],
+        word=word,
+        number=number,
+        sentences=tuple(reason_text(reason, entry) for reason in reasons),
+    )
+
+
+# --- one sentence per kind of reason --------------------------------------------------------
+
+
+def _out_of_spec(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    values = {
+        "points": points_text(reason["points"]),
+        "values": _listed(reason["values"]),
+        "limit": _limit_of(reason),
+    }
+    match reason.get("side"):
+        case "upper":
+            return _("第 %(points)s 个值超出规格上限 %(limit)s：%(values)s") % values
+        case "lower":
+            return _("第 %(points)s 个值低于规格下限 %(limit)s：%(values)s") % values
+    return _("第 %(points)s 个值超出规格 %(limit)s：%(values)s") % values
+
+
+def _not_good(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    return _("第 %(points)s 件判为 NG（共 %(all)s 件）") % {
+        "points": points_text(reason["points"]),
+        "all": _counts(reason, entry)["all"],
+    }
+
+
+def _capability(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    value, limit = _capability_pair(reason)
+    if reason["index"] == Index.WITHIN:
+        return _("Cpk（组内标准差）%(value)s 低于下限 %(limit)s") % {"value": value, "limit": limit}
+    return _("CPK（全部标准差，报告口径）%(value)s 低于下限 %(limit)s") % {"value": value, "limit": limit}
+
+
+def _control_rule(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    words = {"rule": reason["rule"], "meaning": rule_text(reason["rule"]), "where": _where(reason)}
+    values, limit = reason.get("values") or [], reason.get("limit")
+    if reason["rule"] != 1 or limit is None or not values:
+        return _("规则 %(rule)s（%(meaning)s）：%(where)s") % words
+    is_upper = reason.get("side") != "lower"
+    extreme = (max if is_upper else min)(float(value) for value in values)
+    value_text, limit_text = distinct_texts(extreme, float(limit), decimals_of(entry) + 1)
+    words |= {
+        "value": value_text,
+        "sign": ">" if is_upper else "<",
+        "name": "UCL" if is_upper else "LCL",
+        "limit": limit_text,
+    }
+    return _("规则 %(rule)s（%(meaning)s）：%(where)s %(value)s %(sign)s %(name)s %(limit)s") % words
+
+
+def _no_values(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    return _("没有测量值，无法判定")
+
+
+def _fault(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    return _("判定出错：%(detail)s") % {"detail": reason.get("detail", "")}
+
+
+_SENTENCES = {
+    ReasonCode.OUT_OF_SPEC: _out_of_spec,
+    ReasonCode.NOT_GOOD: _not_good,
+    ReasonCode.CAPABILITY: _capability,
+    ReasonCode.CONTROL_RULE: _control_rule,
+    ReasonCode.NO_VALUES: _no_values,
+    ReasonCode.FAULT: _fault,
+}
+_ORDER = {code: place for place, code in enumerate(_SENTENCES)}
+
+
+# --- parts of sentences ---------------------------------------------------------------------
+
+
+def _word(reasons: Iterable[Mapping[str, Any]]) -> str:
+    codes = {reason.get("code") for reason in reasons}
+    if codes & {ReasonCode.OUT_OF_SPEC}:
+        return _("超差")
+    if codes & {ReasonCode.NOT_GOOD}:
+        return _("不合格")
+    if codes & {ReasonCode.CONTROL_RULE}:
+        return _("失控")
+    if codes & {ReasonCode.CAPABILITY}:
+        return _("能力不足")
+    return str(Status.ABNORMAL.label)
+
+
+def _headline_numbers(reasons: Sequence[Mapping[str, Any]], entry: EntryLike) -> list[str]:
+    """Return at most two short reasons; a rule is named only where nothing harder speaks."""
+    hard = [reason for reason in reasons if reason.get("code") != ReasonCode.CONTROL_RULE]
+    return [reason_short(reason, entry) for reason in (hard or reasons)[:2]]
+
+
+def _good_number(entry: EntryLike, cpk_limit: Decimal | None) -> str:
+    statistics = entry.statistics or {}
+    if (ppk := statistics.get("ppk")) is not None:
+        text = f"CPK {number_text(ppk, 2)}"
+        return f"{text} ≥ {cpk_limit}" if cpk_limit is not None and ppk >= float(cpk_limit) else text
+    values = [value for value in entry.values or [] if value is not None]
+    if values and all(value == "OK" for value in values):
+        return _("%(count)s 件全部 OK") % {"count": len(values)}
+    return _("%(count)s 个值都在规格内") % {"count": len(values)} if values else ""
+
+
+def _out_of_spec_short(reason: Mapping[str, Any], entry: EntryLike) -> str:
+    values = reason["values"]
+    if len(values) != 1:
+        return _("%(bad)s/%(all)s 个值超出 %(limit)s") % {
+            **_counts(reason, entry),
+            "limit": _limit_of(reason),
+        }
+    match reason.get("side"):
+        case "upper":
+            return f"{values[0]} > {_limit_of(reason)}"
+        case "lower":
+            return f"{values[0]} < {_limit_of(reason)}"
+    return str(values[0])
+
+
+def _limit_of(reason: Mapping[str, Any]) -> str:
+    """Return the limit that was passed, or both as `9.95…10.05`."""
+    limits = [limit for limit in reason.get("limits") or [] if limit not in (None, "")]
+    if reason.get("side") in ("upper", "lower") and reason.get("limit") not in (None, ""):
+        return str(reason["limit"])
+    return "…".join(str(limit) for limit in limits)
+
+
+def _capability_pair(reason: Mapping[str, Any]) -> tuple[str, str]:
+    return distinct_texts(float(reason["value"]), str(reason["limit"]), 2)
+
+
+def _counts(reason: Mapping[str, Any], entry: EntryLike) -> dict[str, int]:
+    return {
+        "bad": len(reason["points"]),
+        "all": sum(value is not None for value in entry.values or []),
+    }
+
+
+def _where(reason: Mapping[str, Any]) -> str:
+    chart = str(reason.get("chart", "")).lower()
+    words = {"chart": CHART_PARTS.get(chart, chart), "points": points_text(reason["points"])}
+    if chart in _POINT_IS_ONE_VALUE:
+        return _("%(chart)s第 %(points)s 点") % words
+    return _("%(chart)s第 %(points)s 组") % words
+
+
+def _run(first: int, last: int) -> str:
+    if first == last:
+        return str(first)
+    return _("、").join((str(first), str(last))) if last == first + 1 else f"{first}–{last}"
+
+
+def _listed(values: Sequence[str]) -> str:
+    shown = _("、").join(str(value) for value in values[:_NAMED_POINTS])
+    return shown if len(values) <= _NAMED_POINTS else _("%(points)s 等") % {"points": shown}
