@@ -134,7 +134,7 @@ RQ_QUEUES = {
     }
     for name in ("judge", "notify", "slow")
 }
-RQ = {"COMMIT_MODE": "request_finished"}
+RQ = {"COMMIT_MODE": "auto"}  # spc_site.jobs rings after the commit itself
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
