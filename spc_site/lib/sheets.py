@@ -1,0 +1,208 @@
+"""Workbook → cells: fast, bounded before it is opened, and exact about what is blank.
+
+python-calamine reads the values. It shows an Excel error (`#DIV/0!`) and a formula without a
+stored result as blanks, and a percentage as its bare fraction. So every sheet is looked at a
+second time (`ooxml`, `biff`), and those cells become an `ExcelError`, `UNCACHED` or the text
+that a person sees (`95.2%`).
+
+Bounds are checked on the true inflated bytes, not on what an archive claims about itself,
+and before the reader allocates a grid: two cells at opposite corners of a sheet would
+otherwise ask for gigabytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import python_calamine as calamine
+
+from spc_site.lib import biff, ooxml
+from spc_site.lib.looks import UNCACHED, ExcelError, Limits, Look, Uncached, WorkbookError
+from spc_site.lib.text import decimal_text
+
+__all__ = [
+    "BLANK",
+    "UNCACHED",
+    "CellValue",
+    "ExcelError",
+    "Limits",
+    "Sheet",
+    "Span",
+    "Uncached",
+    "WorkbookError",
+    "address",
+    "column_letters",
+    "is_blank",
+    "open_workbook",
+    "read_bytes",
+]
+
+CellValue: TypeAlias = "str | float | int | bool | date | datetime | time | timedelta | ExcelError | Uncached"
+Span: TypeAlias = tuple[int, int, int, int]
+"""First row, first column, last row, last column; all counted from 0 and included."""
+
+BLANK = ""
+"""What a cell without content holds."""
+
+
+class _Container(Protocol):
+    """What the second look needs of a file format."""
+
+    def look(self, index: int) -> Look: ...
+
+    def number_format(self, index: int, row: int, column: int) -> str | None: ...
+
+
+@dataclass(slots=True)
+class Sheet:
+    """One visible worksheet. Rows and columns are counted from 0, from cell A1 on.
+
+    `rows` has every row down to the last one with a value, all equally long. In a merged range
+    only the first cell holds the value; `anchor` leads there.
+    """
+
+    name: str
+    rows: list[list[CellValue]]
+    spans: tuple[Span, ...] = ()
+    number_format: Callable[[int, int], str | None] = field(default=lambda row, column: None, repr=False)
+    _by_row: dict[int, list[Span]] | None = field(default=None, repr=False)
+
+    @property
+    def width(self) -> int:
+        return len(self.rows[0]) if self.rows else 0
+
+    def at(self, row: int, column: int) -> CellValue:
+        """Return the value of a cell; beyond the last cell everything is blank."""
+        if 0 <= row < len(self.rows) and 0 <= column < self.width:
+            return self.rows[row][column]
+        return BLANK
+
+    def span(self, row: int, column: int) -> Span:
+        """Return the merged range that a cell is part of, or the cell alone."""
+        if self._by_row is None:
+            self._by_row = {}
+            for span in self.spans:
+                for covered in range(span[0], min(span[2], len(self.rows)) + 1):
+                    self._by_row.setdefault(covered, []).append(span)
+        for span in self._by_row.get(row, ()):
+            if span[1] <= column <= span[3]:
+                return span
+        return row, column, row, column
+
+    def anchor(self, row: int, column: int) -> CellValue:
+        """Return the value that a cell shows, also inside a merged range."""
+        top, left, _, _ = self.span(row, column)
+        return self.at(top, left)
+
+
+def is_blank(value: CellValue) -> bool:
+    """Say whether a cell holds nothing; blanks in it are nothing, an Excel error is something."""
+    return isinstance(value, str) and not value.strip()
+
+
+def column_letters(column: int) -> str:
+    """Return the letters of a column counted from 0: `A`, `Z`, `AA`."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def address(row: int, column: int) -> str:
+    """Return the address that Excel shows for a cell counted from 0: `address(11, 5)` is `F12`."""
+    return f"{column_letters(column)}{row + 1}"
+
+
+def read_bytes(path: Path, limits: Limits = Limits()) -> bytes:  # noqa: B008 — frozen
+    """Return the bytes of a file that is not too large to be a report."""
+    if path.stat().st_size > limits.file_bytes:
+        raise WorkbookError("file_too_large", limit=str(limits.file_bytes // 2**20))
+    return path.read_bytes()
+
+
+def open_workbook(data: bytes, limits: Limits = Limits()) -> Iterator[Sheet]:  # noqa: B008 — frozen
+    """Yield the visible worksheets of an .xlsx, .xlsm or .xls file, recognised by content.
+
+    Raises
+    ------
+    WorkbookError
+        With one code that says why the file cannot be read: `empty_file`, `file_too_large`,
+        `not_a_workbook`, `encrypted`, `damaged`, `unpacks_too_large`, `too_many_members`,
+        `too_many_sheets`, `sheet_too_large`, `too_many_merged`.
+    """
+    if not data:
+        raise WorkbookError("empty_file")
+    if len(data) > limits.file_bytes:
+        raise WorkbookError("file_too_large", limit=str(limits.file_bytes // 2**20))
+    container: _Container
+    if data.startswith(b"PK"):
+        container = ooxml.Package(data, limits)
+    elif data.startswith(biff.SIGNATURE):
+        container = biff.Stream(data, limits)
+    else:
+        raise WorkbookError("not_a_workbook")
+    try:
+        with calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
+            metadata = workbook.sheets_metadata
+            if len(metadata) > limits.sheets:
+                raise WorkbookError("too_many_sheets", limit=str(limits.sheets))
+            for index, sheet in enumerate(metadata):
+                if (
+                    sheet.typ == calamine.SheetTypeEnum.WorkSheet
+                    and sheet.visible == calamine.SheetVisibleEnum.Visible
+                ):
+                    yield _read_sheet(workbook, index, sheet.name, container, limits)
+    except calamine.PasswordError as error:
+        raise WorkbookError("encrypted") from error
+    except calamine.CalamineError as error:
+        raise WorkbookError("damaged") from error
+
+
+def _read_sheet(
+    workbook: calamine.CalamineWorkbook, index: int, name: str, container: _Container, limits: Limits
+) -> Sheet:
+    look = container.look(index)
+    if not look.fits(limits):
+        raise WorkbookError("sheet_too_large", sheet=name, rows=str(limits.rows), columns=str(limits.columns))
+    grid = workbook.get_sheet_by_index(index)
+    rows: list[list[CellValue]] = grid.to_python(skip_empty_area=False)
+    for (row, column), code in look.errors.items():
+        _put(rows, row, column, ExcelError(code))
+    for row, column in look.uncached:
+        _put(rows, row, column, UNCACHED)
+    for row, column in look.percents:
+        if row < len(rows) and column < len(rows[row]) and type(value := rows[row][column]) is float:
+            rows[row][column] = _percent(value)
+    merged = grid.merged_cell_ranges or []
+    if len(merged) > limits.merged:
+        raise WorkbookError("too_many_merged", sheet=name, limit=str(limits.merged))
+    spans = tuple((top, left, bottom, right) for (top, left), (bottom, right) in merged)
+    return Sheet(
+        name=name,
+        rows=rows,
+        spans=spans,
+        number_format=lambda row, column: container.number_format(index, row, column),
+    )
+
+
+def _put(rows: list[list[CellValue]], row: int, column: int, value: CellValue) -> None:
+    """Set a cell that the reader may have left out, because it ends the sheet and looked blank."""
+    width = max(len(rows[0]) if rows else 0, column + 1)
+    while len(rows) <= row:
+        rows.append([])
+    for cells in rows:
+        if len(cells) < width:
+            cells.extend([BLANK] * (width - len(cells)))
+    rows[row][column] = value
+
+
+def _percent(fraction: float) -> str:
+    """Write a fraction as the percentage that its cell shows, without binary noise."""
+    return decimal_text(float(f"{fraction * 100:.13g}")) + "%"
