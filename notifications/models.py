@@ -7,60 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-
-class ChannelCode(models.TextChoices):
-    WECHAT_BOT = "wechat_bot", _("企业微信群机器人")
-    WECHAT_API = "wechat_api", _("企业微信应用消息")
-    EMAIL = "email", _("电子邮件")
-    SMS = "sms", _("短信")
-
-
-class State(models.TextChoices):
-    """Where a message stands; the allowed transitions are in `notifications.policy`."""
-
-    PENDING = "pending", _("待发送")
-    SENDING = "sending", _("发送中")
-    SENT = "sent", _("已送达")
-    HELD = "held", _("暂缓")
-    MERGED = "merged", _("已合并")
-    SUPPRESSED = "suppressed", _("未发送")
-    UNCERTAIN = "uncertain", _("不确定")
-    DEAD = "dead", _("死信")
-    CANCELLED = "cancelled", _("已取消")
-
-
-STATE_TONES = {
-    State.PENDING: "blue",
-    State.SENDING: "blue",
-    State.SENT: "green",
-    State.HELD: "amber",
-    State.MERGED: "grey",
-    State.SUPPRESSED: "grey",
-    State.UNCERTAIN: "amber",
-    State.DEAD: "red",
-    State.CANCELLED: "grey",
-}
-
-
-class Reason(models.TextChoices):
-    """Why a message stands where it stands: a closed list, in words for people."""
-
-    NONE = "", ""
-    NO_ROBOT = "no_robot", _("没有配置机器人 key")
-    NO_DRIVER = "no_driver", _("此渠道尚未接入")
-    CHANNEL_DISABLED = "channel_disabled", _("渠道已停用")
-    CHANNEL_DEAD = "channel_dead", _("渠道故障，修复后自动续发")
-    DUPLICATE = "duplicate", _("同一事件已有消息")
-    RATE = "rate", _("达到发送频率上限，等待时段")
-    TRANSIENT = "transient", _("暂时失败，将重试")
-    RETRIES_USED = "retries_used", _("重试次数用尽")
-    REFUSED = "refused", _("对方拒收")
-    TOO_LONG = "too_long", _("内容超长")
-    BAD_TEMPLATE = "bad_template", _("模板有误")
-    RECIPIENT = "recipient", _("收件人无效")
-    ANSWER_LOST = "answer_lost", _("请求已发出但没有得到答复，可能已送达")
-    LEASE_EXPIRED = "lease_expired", _("发送中的进程中断，可能已送达")
-    BY_PERSON = "by_person", _("人工处理")
+from notifications.choices import ChannelCode, Reason, State
 
 
 class NotificationTemplate(models.Model):
@@ -163,6 +110,8 @@ class Notification(models.Model):
     status = models.CharField(_("状态"), max_length=10, choices=State, default=State.PENDING)
     reason = models.CharField(_("原因"), max_length=20, choices=Reason, blank=True, default=Reason.NONE)
     payload = models.TextField(_("报文"), blank=True)
+    template_name = models.CharField(_("模板名"), max_length=64, blank=True)
+    variables = models.JSONField(_("变量"), default=dict, blank=True)
     link = models.CharField(_("链接"), max_length=255, blank=True)
     subject = models.CharField(_("对象"), max_length=80, blank=True, db_index=True)
     dedupe_key = models.CharField(_("去重键"), max_length=160, blank=True)

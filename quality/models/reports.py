@@ -11,7 +11,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from quality.choices import Status
+from quality.choices import ReasonCode, Status
 from quality.models.master import Characteristic, Customer, Part, Supplier
 
 
@@ -158,6 +158,11 @@ class ReportEntry(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("quality:entry", args=[self.KIND, self.report_id, self.pk])
+
+    @property
+    def is_out_of_spec(self) -> bool:
+        """Whether pieces are bad, not only the process."""
+        return any(reason["code"] in (ReasonCode.OUT_OF_SPEC, ReasonCode.NOT_GOOD) for reason in self.reasons)
 
     KIND: str
     report_id: int

@@ -1,0 +1,23 @@
+"""One small room per channel, found by registration; adding one touches nothing else.
+
+A channel composes payloads (splitting what is too long), says whose budget a target uses,
+and delivers one payload. Every module of this package is loaded here and registers itself.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from notifications.channels.base import (
+    Driver,
+    NotConfigured,
+    Result,
+    driver_for,
+    register,
+    registered,
+    send,
+)
+
+__all__ = ["Driver", "NotConfigured", "Result", "driver_for", "register", "registered", "send"]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

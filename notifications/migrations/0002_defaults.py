@@ -1,0 +1,19 @@
+"""Give a new installation the shipped templates and channels as rows to edit."""
+
+from django.db import migrations
+
+from notifications.defaults import CHANNELS, TEMPLATES
+
+
+def add_defaults(apps, schema_editor):
+    template_model = apps.get_model("notifications", "NotificationTemplate")
+    channel_model = apps.get_model("notifications", "Channel")
+    for row in TEMPLATES:
+        template_model.objects.get_or_create(template_name=row["template_name"], defaults=row)
+    for row in CHANNELS:
+        channel_model.objects.get_or_create(code=row["code"], defaults=row)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("notifications", "0001_initial")]
+    operations = [migrations.RunPython(add_defaults, migrations.RunPython.noop)]

@@ -1,0 +1,19 @@
+"""What can be done with messages: ask for one, deliver what is due, act on one by hand."""
+
+from notifications.services.acts import cancel, resend
+from notifications.services.delivery import deliver_due, reclaim_expired
+from notifications.services.requests import (
+    get_notification_status,
+    send_notification,
+    send_template_notification,
+)
+
+__all__ = [
+    "cancel",
+    "deliver_due",
+    "get_notification_status",
+    "reclaim_expired",
+    "resend",
+    "send_notification",
+    "send_template_notification",
+]

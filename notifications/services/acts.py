@@ -1,0 +1,75 @@
+"""What people do with a message: send it again, call it off. Each act leaves its line."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from notifications import policy, rendering
+from notifications.choices import Reason, State
+from notifications.models import Notification, NotificationEvent
+from notifications.services.requests import send_notification, send_template_notification
+from spc_site.errors import AppError, Conflict
+
+_ASKS_FIRST = {State.SENT, State.UNCERTAIN}
+_ENDED = {State.SENT, State.UNCERTAIN, State.DEAD, State.SUPPRESSED, State.CANCELLED}
+
+
+def resend(notification: Notification, *, user: User, confirmed: bool = False) -> Notification:
+    """Queue a message again as a new row linked to the old one; return the new row.
+
+    One made from a template is rendered again, so that a mended template helps. A message
+    that was shown, or may have been, needs `confirmed`; one that still waits is a conflict.
+    Raises AppError.
+    """
+    with transaction.atomic():
+        old = Notification.objects.select_for_update().get(pk=notification.pk)
+        if old.status not in _ENDED:
+            raise Conflict(_("这条消息还在等待发送，不需要重发。"))
+        if old.status in _ASKS_FIRST and not confirmed:
+            raise AppError("would_double", _("这条消息已经或可能已经送达，重发会重复；请确认。"))
+        if old.resends.exclude(status__in=[State.DEAD, State.SUPPRESSED, State.CANCELLED]).exists():
+            raise Conflict(_("这条消息已经重发过，请看新的那一条。"))
+        common = {
+            "event": old.event,
+            "link": old.link,
+            "subject": old.subject,
+            "correlation_id": old.correlation_id or uuid.uuid4().hex,
+            "resent_from": old,
+        }
+        if old.template_name:
+            message_id = send_template_notification(
+                old.template_name,
+                old.target,
+                rendering.from_json(old.variables),
+                priority=old.priority,
+                **common,
+            )
+        else:
+            message_id = send_notification(
+                old.title, old.content, old.channel, old.target, old.priority, **common
+            )
+        new = Notification.objects.get(message_id=message_id)
+        NotificationEvent.objects.create(notification=old, kind="resent", actor=user, note=f"→ {message_id}")
+        NotificationEvent.objects.create(
+            notification=new, kind="resend_of", actor=user, note=f"← {old.message_id}"
+        )
+    return new
+
+
+def cancel(notification: Notification, *, user: User, note: str = "") -> None:
+    """Call off a message that has not left; raises Conflict when it is too late."""
+    allowed = [state for state in State.values if policy.may(state, State.CANCELLED)]
+    with transaction.atomic():
+        done = Notification.objects.filter(pk=notification.pk, status__in=allowed).update(
+            status=State.CANCELLED, reason=Reason.BY_PERSON, updated_at=timezone.now()
+        )
+        if not done:
+            raise Conflict(_("这条消息已经发出或已经结束，不能取消。"))
+        NotificationEvent.objects.create(
+            notification_id=notification.pk, kind="cancelled", actor=user, note=note
+        )
