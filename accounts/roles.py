@@ -22,6 +22,10 @@ _NOTIFICATION_VIEW = (
 )
 
 
+SUPPLIER = "供应商"
+"""The role of people who belong to a supplier: they see what is theirs, whatever else they may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """A group of people: its name in the database, what it is for, its permissions."""
@@ -48,7 +52,7 @@ ROLES: tuple[Role, ...] = (
         + _NOTIFICATION_VIEW,
     ),
     Role("质量经理", "查看全部质量数据与报警", _QUALITY_VIEW + _ALARM_WORK + _NOTIFICATION_VIEW),
-    Role("供应商", "只看自己的报告", ()),
+    Role(SUPPLIER, "只看自己的报告", ()),
     Role("能源管理员", "配额与能耗", ("alarms.view_alarm", "alarms.view_alarmevent", "alarms.change_alarm")),
     Role(
         "通知管理员",

@@ -1,0 +1,121 @@
+"""The list of alarms, one alarm, and what people do about it.
+
+The acts are posted from here and from the pages that show what is abnormal; `next` leads back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from accounts.redirects import next_address
+from alarms import selectors, services
+from alarms.models import Alarm
+from spc_site.errors import AppError
+
+_PER_PAGE = 50
+_TABS = ("open", "active", "mine", "resolved")
+
+may_view = permission_required("alarms.view_alarm", raise_exception=True)
+may_act = permission_required("alarms.change_alarm", raise_exception=True)
+
+
+@may_view
+def alarm_list(request: HttpRequest) -> HttpResponse:
+    """Show the alarms of one tab, what nobody has acknowledged first."""
+    which = request.GET.get("which", "open")
+    which = which if which in _TABS else "open"
+    text = request.GET.get("q", "").strip()
+    counts = selectors.counts(request.user)
+    tabs = (
+        ("open", _("未关闭"), counts.open),
+        ("active", _("未受理"), counts.active),
+        ("mine", _("我负责"), counts.mine),
+        ("resolved", _("已关闭"), counts.resolved),
+    )
+    page = Paginator(selectors.alarm_list(request.user, which=which, text=text), _PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    context = {"page": page, "tabs": tabs, "which": which, "text": text}
+    return render(request, "alarms/alarm_list.html", context)
+
+
+@may_view
+def alarm(request: HttpRequest, pk: str) -> HttpResponse:
+    """Show one alarm: what, how bad, since when, what was done, what can be done."""
+    found = selectors.alarm_with_timeline(request.user, int(pk))
+    if found is None:
+        raise Http404
+    context = {
+        "alarm": found,
+        "owners": selectors.possible_owners() if found.is_open else [],
+        "can_act": request.user.has_perm("alarms.change_alarm"),
+    }
+    return render(request, "alarms/alarm.html", context)
+
+
+@require_POST
+@may_act
+def acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take the alarm on."""
+    return _act(request, pk, _("已受理。"), lambda alarm, user: services.acknowledge(alarm, user=user))
+
+
+@require_POST
+@may_act
+def explain(request: HttpRequest, pk: int) -> HttpResponse:
+    """Store cause and action; with the second button close the alarm too."""
+    cause, action = request.POST.get("cause", ""), request.POST.get("action", "")
+
+    def change(alarm: Alarm, user: User) -> None:
+        explained = services.explain(alarm, user=user, cause=cause, action=action)
+        if "resolve" in request.POST:
+            services.resolve(explained, user=user)
+
+    done = _("原因与措施已保存，报警已关闭。") if "resolve" in request.POST else _("原因与措施已保存。")
+    return _act(request, pk, done, change)
+
+
+@require_POST
+@may_act
+def assign(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give the alarm to one of those who may work on alarms."""
+    asked = request.POST.get("owner", "")
+    owner = next((person for person in selectors.possible_owners() if str(person.pk) == asked), None)
+    if owner is None:
+        messages.error(request, _("请选择负责人。"))
+        return HttpResponseRedirect(next_address(request, "alarms:list"))
+    return _act(
+        request, pk, _("已指派。"), lambda alarm, user: services.assign(alarm, user=user, owner=owner)
+    )
+
+
+@require_POST
+@may_act
+def resolve(request: HttpRequest, pk: int) -> HttpResponse:
+    """Close the alarm by hand."""
+    note = request.POST.get("note", "").strip()
+    return _act(
+        request, pk, _("报警已关闭。"), lambda alarm, user: services.resolve(alarm, user=user, note=note)
+    )
+
+
+def _act(request: HttpRequest, pk: int, done: str, change: Callable[[Alarm, User], object]) -> HttpResponse:
+    """Do one thing with an alarm, say how it went, and go back to the page it was asked on."""
+    found = get_object_or_404(selectors.visible_to(request.user), pk=pk)
+    assert isinstance(request.user, User)
+    try:
+        change(found, request.user)
+    except AppError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, done)
+    return HttpResponseRedirect(next_address(request, found.get_absolute_url()))
