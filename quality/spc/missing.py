@@ -28,6 +28,10 @@ class Missing(StrEnum):
     TARGET_OUTSIDE = "target_outside"  # the target is not between the limits
     NO_BASELINE = "no_baseline"  # no point is left to compute limits from
     NOT_GIVEN = "not_given"  # limits were given without this one
+    TOO_FEW_VALUES = "too_few_values"  # fewer values than the method needs
+    NOT_POSITIVE = "not_positive"  # the transformation or distribution needs values above 0
+    SINGULAR = "singular"  # the covariance matrix has no inverse
+    NO_FIT = "no_fit"  # the family has no member that fits these values
     NO_DEGREES_OF_FREEDOM = "no_degrees_of_freedom"  # an interval needs at least one
 
 
