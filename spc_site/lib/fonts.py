@@ -1,0 +1,288 @@
+"""Finding a font file for pictures, and knowing which characters it can draw.
+
+A renderer without the right font leaves Chinese text out and says nothing. So the font is a file that we
+choose ourselves (no fontconfig, no system scan at render time), and its character map is read here: two
+tables of the OpenType format, `name` and `cmap` (ISO/IEC 14496-22, clauses 5.2.2 and 5.2.1).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CJK_PROBE = "控制界限均值极差目标基线监控规格供应商第组个剔除图"
+"""Characters of our own charts. A Japanese or partial font lacks some of them."""
+
+LATIN_PROBE = "ABCXYZabcxyz0189.,:;+-%/()<>"
+
+# In the order of preference, as file name beginnings in lower case.
+CJK_NAMES = (
+    "notosanscjk-regular",
+    "notosanscjksc-regular",
+    "notosanssc",
+    "sourcehansanssc-regular",
+    "sourcehansans",
+    "wqy-microhei",
+    "wqy-zenhei",
+    "msyh",
+    "pingfang",
+    "hiragino sans gb",
+    "stheiti",
+    "simhei",
+    "deng",
+    "droidsansfallback",
+    "notosanscjk",
+    "notoserifcjk",
+    "simsun",
+    "uming",
+    "ukai",
+)
+LATIN_NAMES = ("dejavusans", "liberationsans-regular", "notosans-regular", "arial", "helvetica", "freesans")
+
+KNOWN_PLACES = (
+    "/usr/share/fonts/opentype/noto",
+    "/usr/share/fonts/truetype/noto",
+    "/usr/share/fonts/noto-cjk",
+    "/usr/share/fonts/google-noto-cjk",
+    "/usr/share/fonts/truetype/wqy",
+    "/usr/share/fonts/truetype/dejavu",
+    "/usr/share/fonts/truetype/liberation",
+)
+FONT_ROOTS = (
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "~/.local/share/fonts",
+    "~/.fonts",
+    "/System/Library/Fonts",
+    "/Library/Fonts",
+    "C:/Windows/Fonts",
+)
+SUFFIXES = (".ttc", ".otf", ".ttf", ".otc")
+
+
+class FontError(ValueError):
+    """The file is not a font that we can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FontFile:
+    """A font that pictures use: the file, the family name by which a renderer knows it, what it can draw."""
+
+    path: Path
+    family: str
+    ranges: tuple[tuple[int, int], ...]
+
+    def covers(self, text: str) -> bool:
+        """Say whether there is a glyph for every character of `text`."""
+        return not self.missing(text)
+
+    def missing(self, text: str) -> str:
+        """Return the characters of `text` without a glyph, each once, in order; blanks count as drawn."""
+        return "".join(dict.fromkeys(c for c in text if not c.isspace() and not self._has(ord(c))))
+
+    def _has(self, code: int) -> bool:
+        low, high = 0, len(self.ranges)
+        while low < high:
+            middle = (low + high) // 2
+            first, last = self.ranges[middle]
+            if code < first:
+                high = middle
+            elif code > last:
+                low = middle + 1
+            else:
+                return True
+        return False
+
+
+def read_fonts(path: Path) -> list[FontFile]:
+    """Return the faces of a font file or collection.
+
+    Raises
+        FontError: the file is damaged or no OpenType font.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] == b"ttcf":
+            (count,) = struct.unpack(">I", head[8:12])
+            if count > 256:
+                raise FontError(f"{path.name}: {count} faces in one collection")
+            starts = list(_unpack(f">{count}I", file.read(4 * count), path))
+        elif head[:4] in (b"\0\1\0\0", b"OTTO", b"true"):
+            starts = [0]
+        else:
+            raise FontError(f"{path.name} is not an OpenType font")
+        faces: list[FontFile] = []
+        maps: dict[int, tuple[tuple[int, int], ...]] = {}  # faces of a collection often share one map
+        for start in starts:
+            file.seek(start + 4)
+            (count,) = _unpack(">H", file.read(2), path)
+            file.seek(start + 12)
+            directory = file.read(16 * count)
+            tables: dict[bytes, tuple[int, int]] = {}
+            for entry in range(count):
+                tag, _, offset, length = _unpack(">4sIII", directory[16 * entry : 16 * entry + 16], path)
+                tables[tag] = (offset, length)
+            if b"name" not in tables or b"cmap" not in tables:
+                raise FontError(f"{path.name} has no name or cmap table")
+            offset, length = tables[b"name"]
+            file.seek(offset)
+            family = _family(file.read(length), path)
+            offset, length = tables[b"cmap"]
+            if offset not in maps:
+                file.seek(offset)
+                maps[offset] = _characters(file.read(length), path)
+            faces.append(FontFile(path, family, maps[offset]))
+        return faces
+
+
+def _unpack(layout: str, data: bytes, path: Path) -> tuple[int, ...]:
+    """Unpack, and name the file where it ends too early."""
+    try:
+        return struct.unpack(layout, data)
+    except struct.error as error:
+        raise FontError(f"{path.name} is cut off or damaged") from error
+
+
+def _family(table: bytes, path: Path) -> str:
+    """Return the English family name (typographic, else basic) of a `name` table."""
+    _, count, strings = _unpack(">HHH", table[:6], path)
+    found: dict[tuple[int, int], str] = {}
+    for number in range(count):
+        record = table[6 + 12 * number : 18 + 12 * number]
+        platform, _, language, name, length, offset = _unpack(">6H", record, path)
+        if name not in (1, 16) or platform not in (0, 1, 3):
+            continue
+        raw = table[strings + offset : strings + offset + length]
+        text = raw.decode("latin-1" if platform == 1 else "utf-16-be", errors="ignore").strip("\0 ")
+        english = platform != 3 or language == 0x409
+        if text:
+            found.setdefault((0 if english else 1, 0 if name == 16 else 1), text)
+    if not found:
+        raise FontError(f"{path.name} has no family name")
+    return found[min(found)]
+
+
+def _characters(table: bytes, path: Path) -> tuple[tuple[int, int], ...]:
+    """Return the code point ranges of the best Unicode map (format 12, else 4) in a `cmap` table."""
+    _, count = _unpack(">HH", table[:4], path)
+    ranges: list[tuple[int, int]] = []
+    seen: set[int] = set()
+    for number in range(count):
+        platform, encoding, offset = _unpack(">HHI", table[4 + 8 * number : 12 + 8 * number], path)
+        if offset in seen or not (
+            (platform == 0 and encoding != 5) or (platform == 3 and encoding in (1, 10))
+        ):
+            continue
+        seen.add(offset)
+        (kind,) = _unpack(">H", table[offset : offset + 2], path)
+        if kind == 12:
+            ranges.extend(_format_12(table[offset:], path))
+        elif kind == 4:
+            ranges.extend(_format_4(table[offset:], path))
+    return _joined(ranges)
+
+
+def _format_12(data: bytes, path: Path) -> Iterator[tuple[int, int]]:
+    (groups,) = _unpack(">I", data[12:16], path)
+    for number in range(groups):
+        first, last, glyph = _unpack(">III", data[16 + 12 * number : 28 + 12 * number], path)
+        if glyph == 0:
+            first += 1  # glyph 0 is "missing"
+        if first <= last <= 0x10FFFF:
+            yield first, last
+
+
+def _format_4(data: bytes, path: Path) -> Iterator[tuple[int, int]]:
+    (double,) = _unpack(">H", data[6:8], path)
+    count = double // 2
+    ends = _unpack(f">{count}H", data[14 : 14 + double], path)
+    starts = _unpack(f">{count}H", data[16 + double : 16 + 2 * double], path)
+    deltas = _unpack(f">{count}H", data[16 + 2 * double : 16 + 3 * double], path)
+    where = 16 + 3 * double
+    offsets = _unpack(f">{count}H", data[where : where + double], path)
+    for number, (first, last, delta, offset) in enumerate(zip(starts, ends, deltas, offsets, strict=True)):
+        for code in range(first, min(last, 0xFFFE) + 1):
+            if offset == 0:
+                glyph = (code + delta) & 0xFFFF
+            else:
+                at = where + 2 * number + offset + 2 * (code - first)
+                if at + 2 > len(data):
+                    continue
+                (glyph,) = _unpack(">H", data[at : at + 2], path)
+            if glyph:
+                yield code, code
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return the ranges in order, overlapping and touching ones as one."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return tuple(joined)
+
+
+def best_face(path: Path, probe: str) -> FontFile | None:
+    """Return the face of a file that draws all of `probe`: of a collection the Simplified Chinese one.
+
+    Returns None where there is none, or where the file cannot be read.
+    """
+    try:
+        faces = [face for face in read_fonts(path) if face.covers(probe)]
+    except (FontError, OSError):
+        return None
+    return min(faces, key=lambda face: _not_simplified(face.family), default=None)
+
+
+def _not_simplified(family: str) -> int:
+    """Return 0 for a family of mainland forms, 1 for others: the same code point is drawn differently."""
+    words = family.upper().split()
+    return 0 if any(word in ("SC", "CN", "GB", "HEI") for word in words) else 1
+
+
+def candidates(names: tuple[str, ...], roots: Iterable[str | Path]) -> list[Path]:
+    """Return font files below `roots`, known names first in their order, then the others by path."""
+    ranked: dict[Path, tuple[int, str]] = {}
+    for root in roots:
+        for folder, _, files in os.walk(Path(root).expanduser()):
+            for name in files:
+                if name.lower().endswith(SUFFIXES):
+                    plain = name.lower()
+                    rank = next((i for i, start in enumerate(names) if plain.startswith(start)), len(names))
+                    path = Path(folder, name)
+                    ranked.setdefault(path, (rank, str(path)))
+    return sorted(ranked, key=ranked.__getitem__)
+
+
+def _find(
+    probe: str, names: tuple[str, ...], setting: str | Path | None, roots: tuple[str, ...]
+) -> FontFile | None:
+    if setting and (face := best_face(Path(setting).expanduser(), probe)):
+        return face
+    # The usual places first: walking all fonts of a desktop takes a while.
+    for places in (KNOWN_PLACES, roots) if roots == FONT_ROOTS else (roots,):
+        for path in candidates(names, places):
+            if face := best_face(path, probe):
+                return face
+    return None
+
+
+@functools.lru_cache(maxsize=8)
+def find_cjk_font(
+    setting: str | Path | None = None, *, roots: tuple[str, ...] = FONT_ROOTS
+) -> FontFile | None:
+    """Return a font with our Chinese characters: the one of `setting` if it has them, else the first found."""
+    return _find(CJK_PROBE, CJK_NAMES, setting, roots)
+
+
+@functools.lru_cache(maxsize=8)
+def find_latin_font(*, roots: tuple[str, ...] = FONT_ROOTS) -> FontFile | None:
+    """Return a font for letters and figures, for machines without a Chinese one."""
+    return _find(LATIN_PROBE, LATIN_NAMES, None, roots)
