@@ -7,7 +7,7 @@ from typing import Any
 from accounts.roles import ROLES
 
 
-def give_roles_their_permissions(*, using: str, apps: Any, plan: Any = (), **kwargs: Any) -> None:
+def give_roles_their_permissions(*, using: str, **kwargs: Any) -> None:
     """Make the groups of `accounts.roles` and add the permissions that they lack.
 
     Runs after each app's migration; a permission whose app was not migrated yet is added by

@@ -4,79 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
+_SAMPLES = {
+    "IQC": {
+        "supplier": "苏州精密轴承有限公司",
+        "part_name": "活塞环",
+        "part_number": "PR-74-001",
+        "lot": "B2611-077",
+        "report_no": "IQC-2611-077",
+    },
+    "OQC": {
+        "customer": "青岛海工动力有限公司",
+        "part_name": "导光板",
+        "part_number": "LG-21-4",
+        "lot": "S2611-031",
+        "report_no": "OQC-2611-031",
+    },
+}
+
+
+def _report_template(kind: str, party_field: str, party: str, *, is_summary: bool) -> dict[str, Any]:
+    """Return the template of one kind for one trigger: a batch import, or one entry by hand."""
+    title = f"{kind} 异常汇总" if is_summary else f"{kind} 异常"
+    url = f"http://127.0.0.1:8000/{kind}/12/345"
+    return {
+        "template_name": f"{kind.lower()}_{'summary' if is_summary else 'entry'}",
+        "label": f"{title}（{'批量导入' if is_summary else '人工修改'}）",
+        "channel": "wechat_bot",
+        "title_template": title,
+        "content_template": (
+            f"### {title}\n"
+            f"- **{party}**: {{{party_field}}}\n"
+            "- **品名**: {part_name}\n"
+            "{abnormal_items}"
+        ),
+        "variables": {
+            **_SAMPLES[kind],
+            "abnormal_count": "1",
+            "abnormal_items": {"prepared": f"- **异常项**: 内径 [{url}]({url})"},
+        },
+    }
+
+
 TEMPLATES: tuple[dict[str, Any], ...] = (
-    {
-        "template_name": "iqc_summary",
-        "label": "IQC 异常汇总（批量导入）",
-        "channel": "wechat_bot",
-        "title_template": "IQC 异常汇总",
-        "content_template": "### IQC 异常汇总\n- **供应商**: {supplier}\n- **品名**: {part_name}\n{abnormal_items}",
-        "variables": {
-            "supplier": "苏州精密轴承有限公司",
-            "part_name": "活塞环",
-            "part_number": "PR-74-001",
-            "lot": "B2611-077",
-            "report_no": "IQC-2611-077",
-            "abnormal_count": "1",
-            "abnormal_items": {
-                "prepared": "- **异常项**: 内径 [http://127.0.0.1:8000/IQC/12/345](http://127.0.0.1:8000/IQC/12/345)"
-            },
-        },
-    },
-    {
-        "template_name": "iqc_entry",
-        "label": "IQC 单项异常（人工修改）",
-        "channel": "wechat_bot",
-        "title_template": "IQC 异常",
-        "content_template": "### IQC 异常\n- **供应商**: {supplier}\n- **品名**: {part_name}\n{abnormal_items}",
-        "variables": {
-            "supplier": "苏州精密轴承有限公司",
-            "part_name": "活塞环",
-            "part_number": "PR-74-001",
-            "lot": "B2611-077",
-            "report_no": "IQC-2611-077",
-            "abnormal_count": "1",
-            "abnormal_items": {
-                "prepared": "- **异常项**: 内径 [http://127.0.0.1:8000/IQC/12/345](http://127.0.0.1:8000/IQC/12/345)"
-            },
-        },
-    },
-    {
-        "template_name": "oqc_summary",
-        "label": "OQC 异常汇总（批量导入）",
-        "channel": "wechat_bot",
-        "title_template": "OQC 异常汇总",
-        "content_template": "### OQC 异常汇总\n- **客户**: {customer}\n- **品名**: {part_name}\n{abnormal_items}",
-        "variables": {
-            "customer": "青岛海工动力有限公司",
-            "part_name": "导光板",
-            "part_number": "LG-21-4",
-            "lot": "S2611-031",
-            "report_no": "OQC-2611-031",
-            "abnormal_count": "1",
-            "abnormal_items": {
-                "prepared": "- **异常项**: 厚度 [http://127.0.0.1:8000/OQC/7/88](http://127.0.0.1:8000/OQC/7/88)"
-            },
-        },
-    },
-    {
-        "template_name": "oqc_entry",
-        "label": "OQC 单项异常（人工修改）",
-        "channel": "wechat_bot",
-        "title_template": "OQC 异常",
-        "content_template": "### OQC 异常\n- **客户**: {customer}\n- **品名**: {part_name}\n{abnormal_items}",
-        "variables": {
-            "customer": "青岛海工动力有限公司",
-            "part_name": "导光板",
-            "part_number": "LG-21-4",
-            "lot": "S2611-031",
-            "report_no": "OQC-2611-031",
-            "abnormal_count": "1",
-            "abnormal_items": {
-                "prepared": "- **异常项**: 厚度 [http://127.0.0.1:8000/OQC/7/88](http://127.0.0.1:8000/OQC/7/88)"
-            },
-        },
-    },
+    _report_template("IQC", "supplier", "供应商", is_summary=True),
+    _report_template("IQC", "supplier", "供应商", is_summary=False),
+    _report_template("OQC", "customer", "客户", is_summary=True),
+    _report_template("OQC", "customer", "客户", is_summary=False),
     {
         "template_name": "production_alert",
         "label": "生产异常告警",

@@ -43,13 +43,13 @@ def render(
     problems: list[str] = []
 
     def fill(match: re.Match[str]) -> str:
-        token = match.group(0)
-        if token == "{{":
+        found = match.group(0)
+        if found == "{{":
             return "{"
-        if token == "}}":
+        if found == "}}":
             return "}"
         if match.group(1) is None:
-            problems.append(f"{token} 没有配对（要写花括号请写两个）")
+            problems.append(f"{found} 没有配对（要写花括号请写两个）")
             return ""
         name = match.group(1).strip()
         if not _NAME.match(name):
