@@ -28,7 +28,7 @@ from typing import Any
 import django_rq
 import redis
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, transaction
+from django.db import DatabaseError, connections, transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq.exceptions import DuplicateJobError
@@ -294,12 +294,22 @@ def _failed(name: str, doing: str, error: Exception) -> None:
     else:
         logger.error("%s failed: bell=%s", doing, name, exc_info=error)
     rest.until = time.monotonic() + min(2.0 ** (rest.failures - 1), longest_s)
-    close_old_connections()
+    _close_stale_connections()
 
 
 def _is_resting(name: str) -> bool:
     rest = _rests.get(name)
     return rest is not None and time.monotonic() < rest.until
+
+
+def _close_stale_connections() -> None:
+    """Close what has gone bad or is too old, since Django would otherwise go on using it.
+
+    A transaction that is under way (the caller's) keeps its connection, good or bad.
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
 
 
 def due() -> list[str]:
@@ -319,10 +329,9 @@ def due() -> list[str]:
 def drain(name: str) -> int:
     """Do what is due, in this process; return how many pieces were handled.
 
-    An error is logged and counted and ends this drain only. Connections that have gone bad are
-    closed before and after, since Django would otherwise go on using them.
+    An error is logged and counted and ends this drain only.
     """
-    close_old_connections()
+    _close_stale_connections()
     try:
         handled = _doorbells[name].job()
     except Exception as error:
@@ -330,7 +339,7 @@ def drain(name: str) -> int:
         return 0
     _rests.pop(name, None)
     tally.add(handled=handled)
-    close_old_connections()
+    _close_stale_connections()
     return handled
 
 
