@@ -68,3 +68,8 @@ ROLES: tuple[Role, ...] = (
     Role("合同管理员", "合同与归档", ()),
     Role("运维", "系统状态与后台任务", (*_NOTIFICATION_VIEW, "notifications.view_channel")),
 )
+
+
+def purpose_of(name: str) -> str:
+    """Return what a shipped role is for; empty for a group that the plant made itself."""
+    return next((role.purpose for role in ROLES if role.name == name), "")

@@ -1,6 +1,6 @@
 """What can be done with messages: ask for one, deliver what is due, act on one by hand."""
 
-from notifications.services.acts import cancel, resend
+from notifications.services.acts import ASKS_FIRST, CANCELLABLE, RESENDABLE, cancel, resend
 from notifications.services.delivery import deliver_due, reclaim_expired
 from notifications.services.requests import (
     get_notification_status,
@@ -9,6 +9,9 @@ from notifications.services.requests import (
 )
 
 __all__ = [
+    "ASKS_FIRST",
+    "CANCELLABLE",
+    "RESENDABLE",
     "cancel",
     "deliver_due",
     "get_notification_status",

@@ -15,8 +15,10 @@ from notifications.models import Notification, NotificationEvent
 from notifications.services.requests import send_notification, send_template_notification
 from spc_site.errors import AppError, Conflict
 
-_ASKS_FIRST = {State.SENT, State.UNCERTAIN}
-_ENDED = {State.SENT, State.UNCERTAIN, State.DEAD, State.SUPPRESSED, State.CANCELLED}
+ASKS_FIRST = frozenset({State.SENT, State.UNCERTAIN})
+"""States in which a message was or may have been shown: a resend doubles it."""
+RESENDABLE = ASKS_FIRST | {State.DEAD, State.SUPPRESSED, State.CANCELLED}
+CANCELLABLE = frozenset(state for state in State if policy.may(state, State.CANCELLED))
 
 
 def resend(notification: Notification, *, user: User, confirmed: bool = False) -> Notification:
@@ -28,9 +30,9 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
     """
     with transaction.atomic():
         old = Notification.objects.select_for_update().get(pk=notification.pk)
-        if old.status not in _ENDED:
+        if old.status not in RESENDABLE:
             raise Conflict(_("这条消息还在等待发送，不需要重发。"))
-        if old.status in _ASKS_FIRST and not confirmed:
+        if old.status in ASKS_FIRST and not confirmed:
             raise AppError("would_double", _("这条消息已经或可能已经送达，重发会重复；请确认。"))
         if old.resends.exclude(status__in=[State.DEAD, State.SUPPRESSED, State.CANCELLED]).exists():
             raise Conflict(_("这条消息已经重发过，请看新的那一条。"))
@@ -63,9 +65,8 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
 
 def cancel(notification: Notification, *, user: User, note: str = "") -> None:
     """Call off a message that has not left; raises Conflict when it is too late."""
-    allowed = [state for state in State.values if policy.may(state, State.CANCELLED)]
     with transaction.atomic():
-        done = Notification.objects.filter(pk=notification.pk, status__in=allowed).update(
+        done = Notification.objects.filter(pk=notification.pk, status__in=CANCELLABLE).update(
             status=State.CANCELLED, reason=Reason.BY_PERSON, updated_at=timezone.now()
         )
         if not done:
