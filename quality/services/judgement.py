@@ -159,12 +159,13 @@ def _judge(kind: Kind, report: Report, entries: Sequence[ReportEntry], *, trigge
 def _task(entry: ReportEntry, defaults: JudgementDefaults) -> judgement.Task:
     settings = entry.characteristic
     cpk_limit = defaults.cpk_limit if settings.cpk_limit is None else settings.cpk_limit
+    chart, subgroup_size = judgement.charting(settings.chart, entry.subgroup_size)
     return judgement.Task(
         values=entry.values,
         lsl=entry.lsl,
         usl=entry.usl,
-        subgroup_size=entry.subgroup_size,
-        chart=settings.chart,
+        subgroup_size=subgroup_size,
+        chart=chart,
         index=Index(settings.judged_index or defaults.judged_index),
         cpk_limit=str(cpk_limit),
         alarm_rules=tuple(settings.alarm_rules or defaults.alarm_rules),

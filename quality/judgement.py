@@ -1,0 +1,205 @@
+"""Values and settings → verdicts, pure: many characteristics in one pass, one the same way.
+
+A verdict is the status, the reasons as plain data (worded by `quality.wording`) and the
+statistics. Points count from 0. Judged are the stored decimal values: equal to a limit is
+inside, and both are decimals of at most 15 significant digits, which doubles tell apart
+exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from quality import spc
+from quality.choices import Chart, Index, ReasonCode, Status
+from quality.spc.reasons import reason as why_missing
+
+OK, NG = "OK", "NG"
+
+_STATISTICS = ("mean", "minimum", "maximum", "sd_overall", "sd_within", "cp", "cpk", "pp", "ppk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One characteristic to judge: its values as written, its limits, its settings."""
+
+    values: Sequence[str | None]
+    lsl: str = ""
+    usl: str = ""
+    subgroup_size: int = 1
+    chart: str = "auto"
+    index: str = Index.OVERALL
+    cpk_limit: str = "1.33"
+    alarm_rules: tuple[int, ...] = ()
+
+    @property
+    def is_attribute(self) -> bool:
+        return any(value in (OK, NG) for value in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Status, reasons as stored, statistics as stored (missing ones null, with their reason)."""
+
+    status: str
+    reasons: list[dict[str, Any]] = field(default_factory=list)
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+
+def charting(chart: str, subgroup_size: int) -> tuple[str, int]:
+    """Return chart and subgroup size that go together.
+
+    A chart of single values looks at single values however they were taken, and values that
+    were not taken in subgroups have no chart of subgroups. Judgement and page both ask here.
+    """
+    if chart == Chart.I_MR or subgroup_size == 1:
+        return Chart.I_MR.value, 1
+    return chart, subgroup_size
+
+
+def judge(tasks: Sequence[Task]) -> list[Verdict]:
+    """Return one verdict per task, in their order."""
+    verdicts: dict[int, Verdict] = {}
+    measured: list[int] = []
+    for place, task in enumerate(tasks):
+        if all(value is None for value in task.values):
+            verdicts[place] = Verdict(Status.ERROR, [{"code": ReasonCode.NO_VALUES.value}])
+        elif task.is_attribute:
+            verdicts[place] = _judge_attribute(task)
+        else:
+            measured.append(place)
+    if measured:
+        chosen = [tasks[place] for place in measured]
+        verdicts.update(zip(measured, _judge_measured(chosen), strict=True))
+    return [verdicts[place] for place in range(len(tasks))]
+
+
+def _judge_attribute(task: Task) -> Verdict:
+    bad = [point for point, value in enumerate(task.values) if value == NG]
+    count = sum(value is not None for value in task.values)
+    statistics = {"n": count, "not_good": len(bad), "missing": {}}
+    if not bad:
+        return Verdict(Status.NORMAL, [], statistics)
+    return Verdict(Status.ABNORMAL, [{"code": ReasonCode.NOT_GOOD.value, "points": bad}], statistics)
+
+
+def _judge_measured(tasks: Sequence[Task]) -> list[Verdict]:
+    """Judge measured characteristics in one pass; what cannot be judged stops none of the others."""
+    try:
+        return _judge_together(tasks)
+    except (spc.SpcInputError, ValueError) as error:
+        if len(tasks) == 1:
+            reason = {"code": ReasonCode.FAULT.value, "detail": str(error)}
+            return [Verdict(Status.ERROR, [reason])]
+        return [verdict for task in tasks for verdict in _judge_measured([task])]
+
+
+def _judge_together(tasks: Sequence[Task]) -> list[Verdict]:
+    values = [np.array([_number(value) for value in task.values]) for task in tasks]
+    study = spc.study_many(
+        values,
+        lsl=np.array([_number(task.lsl) for task in tasks]),
+        usl=np.array([_number(task.usl) for task in tasks]),
+        subgroup_size=np.array([task.subgroup_size for task in tasks]),
+    )
+    columns = {name: getattr(study, name).tolist() for name in _STATISTICS}
+    out_of_control = _out_of_control(study, tasks)
+    out_counts = study.out_of_spec_count.tolist()
+    counts = study.n.tolist()
+    verdicts = []
+    for place, task in enumerate(tasks):
+        numbers = {name: _finite(column[place]) for name, column in columns.items()}
+        absent = [name for name, number in numbers.items() if number is None]
+        missing = {}
+        if absent:
+            one = study.moments.at(place)
+            missing = {name: str(why_missing(name, one)) for name in absent}
+        reasons = []
+        if out_counts[place]:
+            reasons.append(_out_of_spec(task, study.out_of_spec(place)))
+        index = numbers["cpk" if task.index == Index.WITHIN else "ppk"]
+        if index is not None and index < float(task.cpk_limit):
+            reasons.append(
+                {
+                    "code": ReasonCode.CAPABILITY.value,
+                    "index": str(task.index),
+                    "value": index,
+                    "limit": task.cpk_limit,
+                }
+            )
+        if place in out_of_control:
+            reasons.extend(_rule_reasons(out_of_control[place]))
+        verdicts.append(
+            Verdict(
+                Status.ABNORMAL if reasons else Status.NORMAL,
+                reasons,
+                {"n": counts[place], **numbers, "out_of_spec": out_counts[place], "missing": missing},
+            )
+        )
+    return verdicts
+
+
+def _number(text: str | None) -> float:
+    return float(text) if text else math.nan
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _out_of_spec(task: Task, points: Sequence[int]) -> dict[str, Any]:
+    values = [task.values[point] for point in points]
+    is_over = [bool(task.usl) and float(value or "nan") > float(task.usl) for value in values]
+    side = "upper" if all(is_over) else "both" if any(is_over) else "lower"
+    return {
+        "code": ReasonCode.OUT_OF_SPEC.value,
+        "points": list(points),
+        "values": values,
+        "side": side,
+        "limit": {"upper": task.usl, "lower": task.lsl}.get(side, ""),
+        "limits": [task.lsl, task.usl],
+    }
+
+
+def _out_of_control(study: spc.Study, tasks: Sequence[Task]) -> dict[int, spc.ControlChart]:
+    """Return the charts on which a rule fires that the characteristic has switched on, by place."""
+    watched = [place for place, task in enumerate(tasks) if task.alarm_rules]
+    found: dict[int, spc.ControlChart] = {}
+    for chart in sorted({tasks[place].chart for place in watched}):
+        rules: list[spc.Rules | None] = [None] * len(tasks)
+        for place in watched:
+            if tasks[place].chart == chart:
+                rules[place] = spc.PRESETS["nelson"].only(*map(str, tasks[place].alarm_rules))
+        for place in study.violations(rules, chart=chart):
+            found[place] = study.chart(place, rules=rules[place], chart=chart)
+    return found
+
+
+_PART_NAMES = {"x": "i"}
+_SIDES = {"high": "upper", "low": "lower"}
+
+
+def _rule_reasons(chart: spc.ControlChart) -> list[dict[str, Any]]:
+    """Draw the violations of one rule on one chart and side together into one reason."""
+    together: dict[tuple[int, str, str], list[spc.Violation]] = {}
+    for series in chart.series:
+        for violation in series.violations:
+            key = (int(violation.rule), series.kind, violation.side)
+            together.setdefault(key, []).append(violation)
+    return [
+        {
+            "code": ReasonCode.CONTROL_RULE.value,
+            "rule": rule,
+            "chart": _PART_NAMES.get(kind, kind),
+            "points": [violation.point for violation in group],
+            "values": [violation.value for violation in group],
+            "limit": group[-1].limit,
+            "side": _SIDES.get(side, side),
+        }
+        for (rule, kind, side), group in together.items()
+    ]
