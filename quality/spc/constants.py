@@ -113,7 +113,7 @@ def _median_deviations() -> FloatArray:
 
 
 def d4_of_two() -> float:
-    """Median of the range of two values: sqrt(2) times the 75 % point, 0.9539; for the median moving range."""
+    """Median of the range of two values: sqrt(2) times the 75 % point, 0.9539; for median MR."""
     return math.sqrt(2.0) * float(special.ndtri(0.75))
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 class SpcInputError(ValueError):
     """An argument that cannot be worked with: text instead of numbers, shapes that do not fit, LSL above USL.
 
-    `argument` names the parameter as the caller wrote it, so that a form can put the message beside its field.
+    `argument` names the parameter as the caller wrote it, so that a form can show it there.
     Data that is merely poor (constant, too few, missing) never raises: its results are missing with a reason,
     see `missing.py`.
     """
