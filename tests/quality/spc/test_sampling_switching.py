@@ -122,6 +122,8 @@ def test_judgement_knows_the_gap_and_the_next_tighter_plan() -> None:
     assert [judge_lot(reduced, d).in_gap for d in (1, 2, 3)] == [False, True, False]
     normal = single_plan(2000, 1.0)  # K: n = 125, Ac 3; one step tighter (0.65) Ac 2
     assert [judge_lot(normal, d).passes_tighter for d in (2, 3, 4)] == [True, False, False]
-    assert judge_lot(single_plan(2000, 0.4), 0).passes_tighter is None
+    smallest = single_plan(1000, 1.0)  # J: Ac 2, the least that the score asks about; one step tighter Ac 1
+    assert [judge_lot(smallest, d).passes_tighter for d in (1, 2)] == [True, False]
+    assert judge_lot(single_plan(2000, 0.4), 0).passes_tighter is None  # Ac 1
     with pytest.raises(SpcInputError, match="nonconforming"):
         judge_lot(normal, -1)

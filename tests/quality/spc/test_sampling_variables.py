@@ -171,6 +171,11 @@ def test_one_limit_gives_the_same_verdict_in_both_forms() -> None:
     assert verdicts == {True, False}
 
 
+def test_an_index_equal_to_k_is_accepted() -> None:
+    assert judge_variables(plan_from_k(3, 1.5), [-1.0, 0.0, 1.0], usl=1.5, form="k").accepted
+    assert not judge_variables(plan_from_k(3, 1.5), [-1.0, 0.0, 1.0], usl=1.499, form="k").accepted
+
+
 def test_sample_without_spread_has_no_verdict() -> None:
     judged = judge_variables(plan_from_k(5, 1.5), [3.0] * 5, lsl=2.0, usl=4.0)
     assert judged.accepted is None and judged.fraction is None
