@@ -123,10 +123,10 @@ def read_fonts(path: Path) -> list[FontFile]:
             (count,) = _unpack(">H", file.read(2), path)
             file.seek(start + 12)
             directory = file.read(16 * count)
-            tables: dict[bytes, tuple[int, int]] = {}
+            tables: dict[bytes, tuple[int, ...]] = {}
             for entry in range(count):
-                tag, _, offset, length = _unpack(">4sIII", directory[16 * entry : 16 * entry + 16], path)
-                tables[tag] = (offset, length)
+                record = directory[16 * entry : 16 * entry + 16]
+                tables[record[:4]] = _unpack(">II", record[8:], path)
             if b"name" not in tables or b"cmap" not in tables:
                 raise FontError(f"{path.name} has no name or cmap table")
             offset, length = tables[b"name"]
@@ -174,9 +174,8 @@ def _characters(table: bytes, path: Path) -> tuple[tuple[int, int], ...]:
     seen: set[int] = set()
     for number in range(count):
         platform, encoding, offset = _unpack(">HHI", table[4 + 8 * number : 12 + 8 * number], path)
-        if offset in seen or not (
-            (platform == 0 and encoding != 5) or (platform == 3 and encoding in (1, 10))
-        ):
+        unicode = (platform == 0 and encoding != 5) or (platform == 3 and encoding in (1, 10))
+        if offset in seen or not unicode:
             continue
         seen.add(offset)
         (kind,) = _unpack(">H", table[offset : offset + 2], path)
@@ -278,7 +277,7 @@ def _find(
 def find_cjk_font(
     setting: str | Path | None = None, *, roots: tuple[str, ...] = FONT_ROOTS
 ) -> FontFile | None:
-    """Return a font with our Chinese characters: the one of `setting` if it has them, else the first found."""
+    """Return a font with our Chinese characters: that of `setting` if it has them, else the first found."""
     return _find(CJK_PROBE, CJK_NAMES, setting, roots)
 
 

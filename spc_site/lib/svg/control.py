@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from spc_site.lib.svg.limits import (
     Edges,
@@ -53,7 +54,7 @@ from spc_site.lib.svg.violations import (
 MANY = 150
 """From here on the line is drawn without a dot on every point."""
 
-FAR = 1.5
+FAR = 0.75
 """A point this many widths of the limits beyond them is drawn at the edge, with its value."""
 
 SPEC_FAR = 2.0
@@ -133,18 +134,18 @@ def control_chart(
     plots: list[Mark] = []
     for number, item in enumerate(prepared):
         if number:
-            y += 1.75 * measures.font
+            y += 2.1 * measures.font
         height = measures.lone if len(prepared) == 1 else measures.secondary if number else measures.primary
         frame = _frame(item, Box(left, y, right, y + height), edges, measures)
         frames.append(frame)
         top = stage_row[0] if number == 0 else y - 0.5 * measures.font
         marks.append(Text("text-ink", 2, top, _panel_title(item.panel, measures.width), measures.font))
-        plots.extend(_panel(item, frame, edges, starts, names, measures))
+        plots.extend(_panel(number, item, frame, edges, starts, names, measures))
         y += height
     marks.extend(_stages(stages, edges, count, stage_row[1], frames, measures))
     marks.extend(plots)
     marks.extend(_x_axis(names, count, edges, x_name, y, measures))
-    y += 1.5 * measures.font
+    y += 1.65 * measures.font
     y = draw_notes(marks, notes, y, measures)
     return ChartSpec(
         "control",
@@ -169,6 +170,20 @@ class _Names:
 
     def short(self, index: int) -> str:
         return self.given[index] if index < len(self.given) else str(index + 1)
+
+    def number(self, index: int) -> int:
+        """Return what decides whether a name is round: the name itself if it is a number, else the place."""
+        if not self.given:
+            return index + 1
+        name = self.short(index)
+        return int(name) if self.numeric and name.isdecimal() else index
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the given names are whole numbers that count up by one."""
+        if not all(name.isdecimal() and len(name) < 10 for name in self.given):
+            return False
+        return all(int(b) == int(a) + 1 for a, b in pairwise(self.given))
 
     def long(self, index: int) -> str:
         return self.labels.point.replace("{}", self.short(index))
@@ -196,8 +211,7 @@ def _prepare(panel: ControlPanel, count: int, labels: Labels) -> _Prepared:
     values = per_point(panel.points, count)
     centre, ucl, lcl = (per_point(limit, count) for limit in (panel.centre, panel.ucl, panel.lcl))
     drawn = [value for value in values if value is not None]
-    lines = [value for series in (centre, ucl, lcl) for value in series if value is not None]
-    lo, hi = _without_far(drawn, ucl, lcl, lines)
+    lo, hi = _without_far(drawn, centre, ucl, lcl)
     far = {i for i, v in enumerate(values) if v is not None and not lo <= v <= hi}
     span = hi - lo
     specs: list[tuple[str, float]] = []
@@ -240,25 +254,27 @@ def _prepare(panel: ControlPanel, count: int, labels: Labels) -> _Prepared:
 
 def _without_far(
     drawn: Sequence[float],
+    centre: Sequence[float | None],
     ucl: Sequence[float | None],
     lcl: Sequence[float | None],
-    lines: Sequence[float],
 ) -> tuple[float, float]:
     """Return the range of the axis without points so far off that they would flatten the rest.
 
-    A typing error of a factor ten must not turn the chart into a straight line. Without both limits there
-    is no measure of "far", and everything is shown.
+    A typing error of a factor ten must not turn the chart into a straight line. Where one limit is missing
+    the other is mirrored at the centre line; without both there is no measure of "far", and all is shown.
     """
-    lo, hi = min([*drawn, *lines], default=0.0), max([*drawn, *lines], default=0.0)
-    uppers = [value for value in ucl if value is not None]
-    lowers = [value for value in lcl if value is not None]
-    if not (uppers and lowers):
+    middles, uppers, lowers = ([v for v in series if v is not None] for series in (centre, ucl, lcl))
+    everything = [*drawn, *middles, *uppers, *lowers]
+    lo, hi = min(everything, default=0.0), max(everything, default=0.0)
+    top, bottom = max(uppers, default=None), min(lowers, default=None)
+    if middles and top is not None and bottom is None:
+        bottom = 2 * min(middles) - top
+    elif middles and bottom is not None and top is None:
+        top = 2 * max(middles) - bottom
+    if top is None or bottom is None or top <= bottom:
         return lo, hi
-    top, bottom = max(uppers), min(lowers)
-    width = top - bottom
-    if width <= 0:
-        return lo, hi
-    return max(lo, bottom - FAR * width), min(hi, top + FAR * width)
+    room = FAR * (top - bottom)
+    return max(lo, bottom - room), min(hi, top + room)
 
 
 def _columns(prepared: Sequence[_Prepared], x_name: str, measures: Layout) -> tuple[float, float]:
@@ -338,14 +354,12 @@ def _stages(
     measures: Layout,
 ) -> list[Mark]:
     """Return the stages' names, and the dotted borders through all plots."""
-    marks = _stage_names(stages, edges, count, y, measures)
+    names = _stage_names(stages, edges, count, y, measures)
     inner = [edges.start(stage.start) for stage in stages if 0 < stage.start < count]
     top = y - 0.8 * measures.font
     bounds = [(top if n == 0 else f.box.top, f.box.bottom) for n, f in enumerate(frames)]
-    parts = tuple(((x, a), (x, b)) for x in inner for a, b in bounds)
-    if parts:
-        marks.append(Group("zoom", (Polyline("stage", parts),)))
-    return marks
+    borders = Polyline("stage", tuple(((x, a), (x, b)) for x in inner for a, b in bounds))
+    return [Group("zoom", (borders, *names))] if names or inner else []
 
 
 def _frame(item: _Prepared, box: Box, edges: Edges, measures: Layout) -> Frame:
@@ -374,7 +388,13 @@ def _is_up(item: _Prepared, index: int) -> bool:
 
 
 def _panel(
-    item: _Prepared, frame: Frame, edges: Edges, starts: frozenset[int], names: _Names, measures: Layout
+    number: int,
+    item: _Prepared,
+    frame: Frame,
+    edges: Edges,
+    starts: frozenset[int],
+    names: _Names,
+    measures: Layout,
 ) -> list[Mark]:
     """Return everything inside and beside one plot."""
     box, y = frame.box, frame.y
@@ -395,10 +415,10 @@ def _panel(
     for role, value in item.specs:
         zoom.append(line(role, box.left, y(value), box.right, y(value)))
     zoom.extend(_series(item, edges, y, names, measures, box))
-    marks.append(Group("zoom", tuple(zoom)))
+    marks.append(Group("zoom", tuple(zoom), index=number))
     marks.extend(
         place_labels(
-            item.references, y, at=box.right, top=box.top - 2, bottom=box.bottom + 2, size=measures.font
+            item.references, y, at=box.right, top=box.top - 2, bottom=box.bottom + 1, size=measures.font
         )
     )
     return marks
@@ -428,7 +448,7 @@ def _series(item: _Prepared, edges: Edges, y: Scale, names: _Names, measures: La
         place = places[i] if 0 <= i < count else None
         if place and i not in drawn:
             marks.append(Ring("excluded", *place, radius=round(max(1.8, measures.dot / 2), 1)))
-    found = clusters(marked, measures.badge_font)
+    found = clusters(marked, shown, measures.badge_font)
     bounds = Box(box.left, box.top - 3, box.right, box.bottom + 2)
     badges = place_badges(found, shown, bounds=bounds, font=measures.badge_font, radius=radius)
     for cluster, spot in badges:
@@ -474,20 +494,22 @@ def _x_axis(
     size = measures.font
     widest = max(text_width(names.short(i), size) for i in range(count))
     gap = edges.x[1] - edges.x[0] if count > 1 else widest
-    stride = _stride((widest + 10) / gap)
-    y = bottom + 1.2 * size
-    marks: list[Mark] = []
+    stride = _stride(max(widest + 10, 0.045 * measures.width) / gap)
+    y = bottom + 1.35 * size
+    room = edges.right + 6 if x_name else measures.width
+    texts: list[Mark] = []
     taken: list[Box] = []
-    # Multiples of the stride first, then the first point where it still fits.
-    for i in [*range(stride - 1, count, stride), 0]:
+    multiples = [i for i in range(count) if names.number(i) % stride == 0]
+    # Round numbers first, then the first point where it is not squeezed against the next.
+    first = [0] if multiples and multiples[0] >= 0.6 * stride else [] if multiples else [0, count - 1]
+    for i in [*multiples, *first]:
         text = Text("text", edges.x[i], y, names.short(i), size, "middle")
-        left = max(text.box.left, 0.0)
-        room = measures.width if not x_name else edges.right + 4
-        if left != text.box.left:
+        if text.box.left < 0:
             text = Text("text", 0, y, text.text, size)
         if text.box.right <= room and free(text.box, taken, 5):
             taken.append(text.box)
-            marks.append(text)
+            texts.append(text)
+    marks: list[Mark] = [Group("ticks", tuple(texts))]
     if x_name:
         marks.append(Text("text", edges.right + 10, y, x_name, size))
     return marks

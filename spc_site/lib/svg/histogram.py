@@ -289,22 +289,30 @@ def place_flags(flags: Sequence[_Flag], x: Scale, measures: Layout) -> list[_Fla
 
     No label touches another one, nor is it crossed by another label's line.
     """
-    found = _place_rest([], list(flags), x, measures)
-    return found if found is not None else []
+    for rows in range(1, len(flags) + 1):
+        best = _best_places([], list(flags), x, measures, rows)
+        if best:
+            return best[1]
+    return []
 
 
-def _place_rest(placed: list[_Flag], rest: list[_Flag], x: Scale, measures: Layout) -> list[_Flag] | None:
+def _best_places(
+    placed: list[_Flag], rest: list[_Flag], x: Scale, measures: Layout, rows: int
+) -> tuple[float, list[_Flag]] | None:
+    """Return the cheapest way to place the rest: centred labels, and limits in the same row, are best."""
     if not rest:
-        return placed
-    for flag in _flag_places(rest[0], x, measures, rows=len(placed) + len(rest)):
+        limits = {flag.row for flag in placed if flag.role == "spec"}
+        return sum(flag.anchor != "middle" for flag in placed) + 2.0 * (len(limits) > 1), placed
+    best: tuple[float, list[_Flag]] | None = None
+    for flag in _flag_places(rest[0], x, measures, rows):
         if all(_clear(flag, other, x, measures) for other in placed):
-            found = _place_rest([*placed, flag], rest[1:], x, measures)
-            if found is not None:
-                return found
-    return None
+            found = _best_places([*placed, flag], rest[1:], x, measures, rows)
+            if found and (best is None or found[0] < best[0]):
+                best = found
+    return best
 
 
-def _flag_places(flag: _Flag, x: Scale, measures: Layout, *, rows: int) -> Iterator[_Flag]:
+def _flag_places(flag: _Flag, x: Scale, measures: Layout, rows: int) -> Iterator[_Flag]:
     size = measures.font
     at = x.clamp(flag.value)
     width = text_width(flag.text, size)

@@ -38,6 +38,26 @@ class Box:
         return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
 
 
+def crosses(box: Box, start: tuple[float, float], end: tuple[float, float]) -> bool:
+    """Say whether the straight line from start to end runs through the box (Liang and Barsky's clipping)."""
+    enter, leave = 0.0, 1.0
+    (x, y), dx, dy = start, end[0] - start[0], end[1] - start[1]
+    for slope, distance in (
+        (-dx, x - box.left),
+        (dx, box.right - x),
+        (-dy, y - box.top),
+        (dy, box.bottom - y),
+    ):
+        if slope == 0:
+            if distance < 0:
+                return False
+        elif slope < 0:
+            enter = max(enter, distance / slope)
+        else:
+            leave = min(leave, distance / slope)
+    return enter <= leave
+
+
 def free(box: Box, taken: Iterable[Box], gap: float = 0.0) -> bool:
     """Say whether `box` keeps clear of all `taken` boxes."""
     return not any(box.overlaps(other, gap) for other in taken)

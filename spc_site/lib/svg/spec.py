@@ -140,7 +140,7 @@ class Text:
 class Group:
     """Marks that belong together, moved by x, y, with a title (shown on hover without any script).
 
-    `index` is the number of the data point that the group stands for.
+    `index` tells the script what the group stands for: the number of a data point, or of a plot.
     """
 
     role: str

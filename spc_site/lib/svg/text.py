@@ -12,9 +12,9 @@ import unicodedata
 
 _NARROW = frozenset("iljI.,:;'|!()[]{}\"`fr t")
 _WIDE = frozenset("mwMW@%—…")
-_DIGIT_EM = 0.57
-_UPPER_EM = 0.69
-_LOWER_EM = 0.56
+_DIGIT_EM = 0.62
+_UPPER_EM = 0.7
+_LOWER_EM = 0.58
 _NARROW_EM = 0.37
 _WIDE_EM = 0.95
 

@@ -90,6 +90,7 @@ ROLES: dict[str, dict[str, str]] = {
     "series3-dots": {"stroke": "$amb", "stroke-linecap": "round"},
     "series4-dots": {"stroke": "$ink", "stroke-linecap": "round"},
     "rows": {},
+    "ticks": {},
     "zoom": {},
     "at": {},
 }

@@ -46,16 +46,11 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Violations that share one badge."""
+    """Violations that share one badge; `up` is the side on which it is placed, from the anchor outwards."""
 
     members: tuple[Marked, ...]
-
-    @property
-    def anchor(self) -> tuple[float, float]:
-        """The point from which the badge is placed: the middle of the run, at its outermost value."""
-        xs = [member.x for member in self.members]
-        ys = [member.y for member in self.members]
-        return (min(xs) + max(xs)) / 2, (min(ys) if self.members[0].up else max(ys))
+    up: bool
+    anchor: tuple[float, float]
 
 
 def pill_height(font: float) -> float:
@@ -92,17 +87,36 @@ def shown_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names) if len(names) <= MOST_NAMES else (*names[: MOST_NAMES - 1], "…")
 
 
-def clusters(marked: Sequence[Marked], font: float) -> list[Cluster]:
-    """Join neighbours with the same rules, side and weight whose badges would touch."""
-    found: list[Cluster] = []
+def clusters(marked: Sequence[Marked], points: Sequence[tuple[float, float]], font: float) -> list[Cluster]:
+    """Join neighbours with the same rules and weight whose badges would touch.
+
+    Points that follow each other are joined even where they lie on both sides of the centre line (a rule
+    about alternation marks such a run); others only on the same side. `points` are all drawn points.
+    """
+    runs: list[list[Marked]] = []
     for item in marked:
-        last = found[-1].members[-1] if found else None
-        alike = last and (last.names, last.up, last.alarm) == (item.names, item.up, item.alarm)
-        if last and alike and item.names and item.x - last.x < pills_width(shown_names(item.names), font) + 2:
-            found[-1] = Cluster((*found[-1].members, item))
+        last = runs[-1][-1] if runs else None
+        if (
+            last
+            and item.names
+            and (last.names, last.alarm) == (item.names, item.alarm)
+            and (last.up == item.up or last.index == item.index - 1)
+            and item.x - last.x < pills_width(shown_names(item.names), font) + 2
+        ):
+            runs[-1].append(item)
         else:
-            found.append(Cluster((item,)))
-    return found
+            runs.append([item])
+    return [_cluster(run, points) for run in runs]
+
+
+def _cluster(run: Sequence[Marked], points: Sequence[tuple[float, float]]) -> Cluster:
+    """Return a run as a cluster: anchored over its middle, beyond all points that it spans."""
+    first, last = run[0].x, run[-1].x
+    up = 2 * sum(item.up for item in run) >= len(run)
+    ys = [item.y for item in run]
+    if len(run) > 1:
+        ys += [y for x, y in points if first <= x <= last]
+    return Cluster(tuple(run), up, ((first + last) / 2, min(ys) if up else max(ys)))
 
 
 def triangle_box(item: Marked, radius: float) -> Box:
@@ -114,7 +128,7 @@ def _candidates(cluster: Cluster, radius: float, width: float, height: float) ->
     """Return places for a badge with the cost of their distance, nearest on the natural side first."""
     x, y = cluster.anchor
     places: list[tuple[float, Box]] = []
-    up = cluster.members[0].up
+    up = cluster.up
     for side_cost, above in ((0.0, up), (2.5, not up)):
         for k in range(14):
             away = radius + 2.5 + height / 2 + k * height / 3

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 from spc_site.lib.svg.notes import draw_heading
-from spc_site.lib.svg.place import Box, free
+from spc_site.lib.svg.place import Box, crosses, free
 from spc_site.lib.svg.plain import empty_chart
-from spc_site.lib.svg.scales import Scale, Ticks, finite, linear, log_ticks, logarithmic, nice_ticks
+from spc_site.lib.svg.scales import (
+    Scale,
+    Ticks,
+    finite,
+    linear,
+    log_ticks,
+    logarithmic,
+    nice_step,
+    nice_ticks,
+)
 from spc_site.lib.svg.spec import (
     LAYOUTS,
     Anchor,
@@ -47,7 +58,7 @@ class Series:
 class Reference:
     """A marked value on an axis: AQL on x, producer's risk on y."""
 
-    axis: str
+    axis: Literal["x", "y"]
     value: float
     text: str
 
@@ -99,7 +110,7 @@ def line_chart(
 
     on_x = [ref.value for ref in references if ref.axis == "x" and _usable(ref.value, x_axis)]
     on_y = [ref.value for ref in references if ref.axis == "y" and _usable(ref.value, y_axis)]
-    y = _scale(y_axis, [p[1] for p in points] + on_y, bottom - 2, top + 2)
+    y = _scale(y_axis, [p[1] for p in points] + on_y, bottom - 2, top + 2, rounded=True)
     y_ticks = _ticks(y_axis, y, 5)
     left = max((text_width(text, size) for text in y_ticks.labels), default=0.0) + 10
     left = min(left, 0.4 * measures.width)
@@ -112,12 +123,14 @@ def line_chart(
         marks.append(Text("text", left - 6, y(value) + 0.35 * size, text, size, "end"))
     marks.append(line("axis", left, bottom, right, bottom))
     marks.extend(_x_axis(x_axis, x, bottom, right, measures))
-    marks.extend(_references(references, x_axis, y_axis, x, y, Box(left, top, right, bottom), measures))
-    for role, one, source in zip(SERIES_ROLES, cleaned, series, strict=False):
-        places = [None if p is None else (x.clamp(p[0]), y.clamp(p[1])) for p in one]
+    plot = Box(left, top, right, bottom)
+    series_places = [[_place(point, x, y) for point in one] for one in cleaned]
+    drawn = [part for places in series_places for part in unbroken(places)]
+    marks.extend(_references(references, {"x": x_axis, "y": y_axis}, x, y, plot, drawn, measures))
+    for role, places, source in zip(SERIES_ROLES, series_places, series, strict=False):
         marks.append(Polyline(role, unbroken(places)))
-        if source.dots or sum(p is not None for p in places) == 1:
-            marks.append(Dots(f"{role}-dots", tuple(p for p in places if p), measures.dot))
+        if source.dots or sum(place is not None for place in places) == 1:
+            marks.append(Dots(f"{role}-dots", tuple(place for place in places if place), measures.dot))
     height = bottom + 1.6 * size + (1.4 * size if x_axis.name else 0)
     return ChartSpec(
         "xy",
@@ -126,7 +139,7 @@ def line_chart(
         title,
         desc or "; ".join(one.name for one in series if one.name),
         tuple(marks),
-        (Frame("", Box(left, top, right, bottom), x, y),),
+        (Frame("", plot, x, y),),
         _data(series, cleaned, x, y, x_axis, y_axis),
         layout,
         theme,
@@ -147,12 +160,28 @@ def _clean(series: Series, x_axis: Axis, y_axis: Axis) -> list[Point | None]:
     ]
 
 
-def _scale(axis: Axis, values: Sequence[float], start: float, end: float) -> Scale:
+def _place(point: Point | None, x: Scale, y: Scale) -> Point | None:
+    """Return where a point is drawn; None outside of ends that the caller gave."""
+    if point is None or not (x.lo <= point[0] <= x.hi and y.lo <= point[1] <= y.hi):
+        return None
+    return x(point[0]), y(point[1])
+
+
+def _scale(axis: Axis, values: Sequence[float], start: float, end: float, *, rounded: bool = False) -> Scale:
+    """Return the scale of an axis; `rounded` moves ends that the caller left open to round values."""
     lo = axis.lo if axis.lo is not None and _usable(axis.lo, axis) else min(values)
     hi = axis.hi if axis.hi is not None and _usable(axis.hi, axis) else max(values)
     if hi < lo:
         lo, hi = hi, lo
-    return logarithmic(lo, hi, start, end) if axis.log else linear(lo, hi, start, end)
+    if axis.log:
+        return logarithmic(lo, hi, start, end)
+    scale = linear(lo, hi, start, end)
+    if not rounded:
+        return scale
+    step, _ = nice_step(scale.hi - scale.lo, 5)
+    lo = scale.lo if axis.lo is not None else math.floor(scale.lo / step + 1e-9) * step
+    hi = scale.hi if axis.hi is not None else math.ceil(scale.hi / step - 1e-9) * step
+    return linear(lo, hi, start, end)
 
 
 def _ticks(axis: Axis, scale: Scale, count: int) -> Ticks:
@@ -179,44 +208,62 @@ def _x_axis(axis: Axis, x: Scale, bottom: float, right: float, measures: Layout)
 
 def _references(
     references: Sequence[Reference],
-    x_axis: Axis,
-    y_axis: Axis,
+    axes: Mapping[str, Axis],
     x: Scale,
     y: Scale,
     plot: Box,
+    drawn: Sequence[tuple[Point, ...]],
     measures: Layout,
 ) -> list[Mark]:
-    """Return dashed lines at marked values; a label that would touch another one is left out."""
-    lines: list[Mark] = []
-    texts: list[Mark] = []
-    taken: list[Box] = []
-    size = measures.font
+    """Return dashed lines at marked values, each named where the fewest lines run through the words.
+
+    A label that finds no place beside the others is left out.
+    """
+    lines: list[Polyline] = []
+    shown: list[Reference] = []
     for ref in references:
-        if ref.axis == "x" and _usable(ref.value, x_axis) and x.lo <= ref.value <= x.hi:
-            at = x(ref.value)
-            lines.append(line("limit", at, plot.top, at, plot.bottom))
-            spots = [
-                Text("text-warn", at + dx, plot.top + (row + 0.8) * 1.2 * size, ref.text, size, anchor)
-                for row in range(6)
-                for dx, anchor in BESIDE
-            ]
-        elif ref.axis == "y" and _usable(ref.value, y_axis) and y.lo <= ref.value <= y.hi:
-            at = y(ref.value)
-            lines.append(line("limit", plot.left, at, plot.right, at))
-            ends: tuple[tuple[float, Anchor], ...] = ((plot.right - 2, "end"), (plot.left + 4, "start"))
-            spots = [
-                Text("text-warn", where, at + dy, ref.text, size, anchor)
-                for dy in (-4, size + 2)
-                for where, anchor in ends
-            ]
-        else:
+        scale = x if ref.axis == "x" else y
+        if not _usable(ref.value, axes[ref.axis]) or not scale.lo <= ref.value <= scale.hi:
             continue
-        for spot in spots:
-            if spot.box.inside(plot) and free(spot.box, taken, 3):
-                taken.append(spot.box)
-                texts.append(spot)
-                break
+        at = scale(ref.value)
+        upright = ref.axis == "x"
+        lines.append(
+            line("limit", at, plot.top, at, plot.bottom)
+            if upright
+            else line("limit", plot.left, at, plot.right, at)
+        )
+        shown.append(ref)
+    segments = [pair for part in drawn for pair in pairwise(part)]
+    segments += [(part[0], part[1]) for mark in lines for part in mark.parts]
+    texts: list[Text] = []
+    for ref in shown:
+        at = (x if ref.axis == "x" else y)(ref.value)
+        spots = [
+            spot
+            for spot in _spots(ref, at, plot, measures.font)
+            if spot.box.inside(plot) and free(spot.box, [text.box for text in texts], 3)
+        ]
+        if spots:
+            texts.append(min(spots, key=lambda spot: sum(crosses(spot.box, a, b) for a, b in segments)))
     return [*lines, *texts]
+
+
+def _spots(ref: Reference, at: float, plot: Box, size: float) -> list[Text]:
+    """Return the places for a reference's name along its line, best first."""
+    if ref.axis == "x":
+        rows = int((plot.bottom - plot.top) / (1.2 * size))
+        return [
+            Text("text-warn", at + dx, plot.top + (row + 0.8) * 1.2 * size, ref.text, size, anchor)
+            for row in range(rows)
+            for dx, anchor in BESIDE
+        ]
+    width = text_width(ref.text, size)
+    room = plot.right - plot.left - width - 6
+    return [
+        Text("text-warn", plot.right - 3 - share / 8 * room, at + dy, ref.text, size, "end")
+        for share in range(9)
+        for dy in (-4, size + 2)
+    ]
 
 
 def _legend(marks: list[Mark], series: Sequence[Series], y: float, measures: Layout) -> float:
@@ -250,9 +297,9 @@ def _data(
         {
             "t": one.name,
             "p": [
-                [round(x.clamp(p[0]), 1), round(y.clamp(p[1]), 1), float(f"{p[0]:.5g}"), float(f"{p[1]:.5g}")]
+                [round(place[0], 1), round(place[1], 1), float(f"{p[0]:.5g}"), float(f"{p[1]:.5g}")]
                 for p in points
-                if p is not None
+                if p is not None and (place := _place(p, x, y)) is not None
             ],
         }
         for one, points in zip(series, cleaned, strict=True)
