@@ -21,7 +21,7 @@ from wecom import markdown
 
 def entry_url(entry: ReportEntry) -> str:
     """Return the exact public address of the page that shows this entry's chart."""
-    return f"{settings.FRONTEND_URL}/{entry.KIND}/{entry.report_id}/{entry.pk}"
+    return settings.FRONTEND_URL + entry.get_absolute_url()
 
 
 def alarm_key(entry: ReportEntry) -> str:

@@ -1,5 +1,7 @@
 """Reports and their entries; IQC and OQC share everything but the company on the other side.
 
+Their addresses are a contract with every message ever sent; they are written here, once.
+
 An entry keeps its own copy of the specification, its values as written and its verdict,
 together in one row: a report is read, judged and drawn as a whole.
 """
@@ -8,7 +10,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from quality.choices import ReasonCode, Status
@@ -52,7 +53,7 @@ class Report(models.Model):
         return f"{self.KIND} {self.lot}{number}"
 
     def get_absolute_url(self) -> str:
-        return reverse("quality:report", args=[self.KIND, self.pk])
+        return f"/{self.KIND}/{self.pk}"
 
     @property
     def party(self) -> Supplier | Customer:
@@ -143,6 +144,9 @@ class ReportEntry(models.Model):
         related_name="+",
         verbose_name=_("修改人"),
     )
+    history = models.JSONField(
+        _("修改历史"), default=list, blank=True, help_text=_("被替换的数值，连同修改人与时间")
+    )
     characteristic = models.ForeignKey(
         Characteristic, on_delete=models.PROTECT, related_name="+", verbose_name=_("检测项目设置")
     )
@@ -157,7 +161,7 @@ class ReportEntry(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("quality:entry", args=[self.KIND, self.report_id, self.pk])
+        return f"/{self.KIND}/{self.report_id}/{self.pk}"
 
     @property
     def is_out_of_spec(self) -> bool:

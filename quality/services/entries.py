@@ -48,12 +48,21 @@ def change_values(
             raise Conflict(_("别人刚刚修改了这一项，请刷新后再改。"))
         if values == locked.values:
             return locked
+        now, name = timezone.now(), user.get_full_name() or user.get_username()
+        locked.history = [
+            *locked.history,
+            {
+                "version": locked.version,
+                "values": locked.values,
+                "until": now.isoformat(),
+                "changed_by": name,
+            },
+        ]
         locked.values = values
         locked.version += 1
         locked.status = Status.PENDING
-        locked.edited_at, locked.edited_by = timezone.now(), user
-        locked.source = user.get_full_name() or user.get_username()
-        locked.save(update_fields=["values", "version", "status", "edited_at", "edited_by", "source"])
+        locked.edited_at, locked.edited_by = now, user
+        locked.save(update_fields=["values", "history", "version", "status", "edited_at", "edited_by"])
         return judge_entry(locked)
 
 
