@@ -137,7 +137,7 @@ def _primary(
     if limits.has_primary.any():
         computed = lines.given_lines(computed, limits.primary, limits.has_primary, plan.nsigma)
     kind = {"i_mr": "x", "median_r": "median"}.get(method.chart, "xbar")
-    return _series(kind, points, computed, sizes, plan.primary_rule_set, selection, selection.excluded)
+    return series_block(kind, points, computed, sizes, plan.primary_rule_set, selection, selection.excluded)
 
 
 def _secondary(
@@ -176,11 +176,11 @@ def _secondary(
         computed = lines.spread_lines(sigma, shown, kind, plan.nsigma)
         if place == 0 and limits.has_secondary.any():
             computed = lines.given_lines(computed, limits.secondary, limits.has_secondary, plan.nsigma)
-        found.append(_series(kind, points, computed, shown, rules, selection, excluded))
+        found.append(series_block(kind, points, computed, shown, rules, selection, excluded))
     return found
 
 
-def _series(
+def series_block(
     kind: str,
     points: FloatArray,
     computed: Lines,
@@ -189,6 +189,7 @@ def _series(
     selection: Selection,
     excluded: Mask | None,
 ) -> SeriesBlock:
+    """One chart of a block with its rule hits; missing and excluded points are not tested."""
     tested: Mask | None = ~np.isnan(points)
     if tested is not None and tested.all():
         tested = None

@@ -17,10 +17,12 @@ from quality.spc.lines import Parameters
 from quality.spc.missing import Missing, optional
 from quality.spc.plans import Limits, Plan, method
 from quality.spc.rules import Kind, Rule
-from quality.spc.selection import choices
+from quality.spc.selection import Selection, choices
 from quality.spc.stats import Stats
 
-SERIES_NAMES = {"x": "X", "xbar": "X̄", "median": "X̃", "mr": "MR", "r": "R", "s": "S"}
+SERIES_NAMES = {"x": "X", "xbar": "X̄", "median": "X̃", "mr": "MR", "r": "R", "s": "S"} | {
+    kind: kind for kind in ("p", "np", "c", "u")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ def control_chart(
 
 def build_chart(block: ChartBlock, column: int, excluded: Mapping[int, str] | None) -> ControlChart:
     """Put together the chart of one characteristic of a block."""
-    series = [_series(block, one, column) for one in block.series]
+    series = [drawn_series(block.selection, one, column) for one in block.series]
     stages = tuple(_stage(parameters, column) for parameters in _stages_of(block, column))
     missing: dict[str, Missing] = {}
     for name, one in zip(("limits", "secondary_limits"), series, strict=False):
@@ -254,14 +256,14 @@ def _stage(parameters: Parameters, column: int) -> StageParameters:
     )
 
 
-def _series(block: ChartBlock, series: SeriesBlock, column: int) -> Series:
+def drawn_series(selection: Selection, series: SeriesBlock, column: int) -> Series:
+    """The series of one characteristic of a block, with its violations."""
     count = len(series.points)
 
     def own(array: NDArray[Any]) -> NDArray[Any]:
         part = array[:, column] if array.shape[1] > 1 or column == 0 else array[:, 0]
         return np.ascontiguousarray(np.broadcast_to(part, (count,)))
 
-    selection = block.selection
     stage = np.zeros(count, dtype=np.intp) if selection.stage is None else own(selection.stage)
     excluded = np.zeros(count, dtype=np.bool_) if selection.excluded is None else own(selection.excluded)
     points, lines = own(series.points), series.lines
