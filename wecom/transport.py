@@ -1,0 +1,272 @@
+"""One HTTP call to WeCom, and what it came to.
+
+Nothing that the network does leaves this module as an exception: every call returns a `Reply`, whose
+`Outcome` says whether the message arrived, did not arrive, or *may* have arrived.  That third state
+needs to know whether the request was written, and exception classes do not tell reliably; so the
+request body itself watches whether its last byte was handed to the socket.
+
+How an answer is read (`judge_answer`):
+
+- HTTP 200 with a JSON object whose `errcode` is a number: WeCom's answer; `errcode` decides.
+- HTTP 200 with anything else (a login page, half a JSON): the request was delivered to somebody, maybe
+  to WeCom behind a proxy that spoiled the answer: uncertain.
+- HTTP 429: wait, as long as `Retry-After` says.
+- any other status: a proxy or gateway refused the request: retry.  Redirects are not followed, they
+  would carry the key to another host.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import requests
+import urllib3
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+from wecom.errors import SIGNS, Kind, Outcome, judge
+from wecom.masking import quiet_urls, scrub
+
+Timeout = tuple[float, float]  # seconds to connect, seconds to wait for the answer
+
+_ANSWER_LIMIT = 4 * 1024 * 1024  # approval details are long; a proxy's endless page is not worth reading
+_EXCERPT = 500  # characters of an answer worth keeping
+# A connection that idled longer may have been cut by WeCom or a firewall without a word; writing into it
+# would end in "may have been shown" for a message that never left.  A fresh connection costs a few ms.
+_IDLE_LIMIT_S = 15.0
+# UnicodeError: a host name that cannot be written as one.
+_NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An outcome and, where WeCom answered with JSON, what it said (never printed: it may hold tokens)."""
+
+    outcome: Outcome
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class _WatchedBody(io.BytesIO):
+    """A request body that remembers whether its last byte was handed to the socket."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._size = len(data)
+        self.is_handed_over = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = super().read(size)
+        if self.tell() == self._size:
+            self.is_handed_over = True
+        return chunk
+
+
+class Transport:
+    """HTTP with time-outs, bounded answers and no secret in any text."""
+
+    def __init__(
+        self,
+        *,
+        session: requests.Session | None = None,
+        timeout: Timeout = (3, 10),
+        secrets: Iterable[str] = (),
+    ) -> None:
+        quiet_urls()
+        self._session = session if session is not None else requests.Session()
+        self._timeout = timeout
+        self._secrets = tuple(secrets)
+        self._last_used: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Transport(timeout={self._timeout})"
+
+    def post_json(self, url: str, text: str, *, secrets: Iterable[str] = ()) -> Reply:
+        """Send a JSON text as it stands."""
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        return self._exchange("POST", url, text.encode("utf-8"), headers, secrets)
+
+    def post_file(self, url: str, filename: str, data: bytes, *, secrets: Iterable[str] = ()) -> Reply:
+        """Send a file as the multipart field `media`, its name as plain UTF-8 (WeCom reads no other form)."""
+        part = (filename, data, "application/octet-stream")
+        body, content_type = urllib3.encode_multipart_formdata({"media": part})
+        return self._exchange("POST", url, body, {"Content-Type": content_type}, secrets)
+
+    def get(self, url: str, *, secrets: Iterable[str] = (), at_gettoken: bool = False) -> Reply:
+        """Ask for something."""
+        return self._exchange("GET", url, b"", {}, secrets, at_gettoken=at_gettoken)
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        data: bytes,
+        headers: dict[str, str],
+        secrets: Iterable[str],
+        *,
+        at_gettoken: bool = False,
+    ) -> Reply:
+        hidden = (*self._secrets, *secrets)
+        self._drop_idle_connections()
+        body = _WatchedBody(data) if data else None
+        started = time.perf_counter()
+        status: int | None = None
+        raw = b""
+        try:
+            with self._session.request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                status = response.status_code
+                retry_after_s = _retry_after(response.headers.get("Retry-After"))
+                try:
+                    raw = self._read(response)
+                except _NETWORK_ERRORS:
+                    if status == 200:
+                        raise
+            reply = judge_answer(
+                status, raw, secrets=hidden, retry_after_s=retry_after_s, at_gettoken=at_gettoken
+            )
+        except _NETWORK_ERRORS as error:
+            # A GET has no body to watch; it changes nothing at WeCom, so "written" is the careful guess.
+            is_written = status is not None or (body.is_handed_over if body else not _is_before_write(error))
+            reply = Reply(_signed(kind_of_failure(error, is_written=is_written), http_status=status))
+            reply = replace(reply, outcome=replace(reply.outcome, request_written=is_written))
+        self._last_used = time.monotonic()
+        duration_s = time.perf_counter() - started
+        return replace(reply, outcome=replace(reply.outcome, duration_s=duration_s))
+
+    def _drop_idle_connections(self) -> None:
+        if self._last_used is not None and time.monotonic() - self._last_used > _IDLE_LIMIT_S:
+            self._session.close()  # closes what is pooled; the session itself stays usable
+
+    def _read(self, response: requests.Response) -> bytes:
+        """Read the answer within its size limit and within the time-out as a whole, not per packet."""
+        deadline = time.monotonic() + self._timeout[1]
+        parts: list[bytes] = []
+        size = 0
+        while chunk := response.raw.read1(65536, decode_content=True):
+            parts.append(chunk)
+            size += len(chunk)
+            if size > _ANSWER_LIMIT or time.monotonic() > deadline:
+                raise requests.exceptions.ChunkedEncodingError("the answer does not end")
+        return b"".join(parts)
+
+
+def judge_answer(
+    http_status: int,
+    raw: bytes,
+    *,
+    secrets: Iterable[str] = (),
+    retry_after_s: float | None = None,
+    at_gettoken: bool = False,
+) -> Reply:
+    """Say what an answer means; see the rules at the top of the module."""
+    excerpt = scrub(raw[: 4 * _EXCERPT].decode("utf-8", "replace"), secrets)[:_EXCERPT]
+    facts: dict[str, Any] = {"http_status": http_status, "request_written": True, "raw_excerpt": excerpt}
+    if http_status == 429:
+        return Reply(_signed(Kind.THROTTLED, retry_after_s=retry_after_s, **facts))
+    if http_status != 200:
+        return Reply(_signed(Kind.HTTP_ERROR, retry_after_s=retry_after_s, **facts))
+    data = _json_object(raw)
+    errcode = data.get("errcode")
+    if not isinstance(errcode, int) or isinstance(errcode, bool):
+        return Reply(_signed(Kind.UNREADABLE, **facts))
+    facts |= {"errcode": errcode, "errmsg": scrub(str(data.get("errmsg", "")), secrets)[:_EXCERPT]}
+    if errcode != 0:
+        verdict = judge(errcode, at_gettoken=at_gettoken)
+        refused = Outcome(Kind.REFUSED, verdict.action, verdict.explanation, verdict.explanation_en, **facts)
+        return Reply(refused, data)
+    return Reply(_signed(Kind.ACCEPTED, **facts), data)
+
+
+def kind_of_failure(error: BaseException, *, is_written: bool) -> Kind:
+    """Name what went wrong on the wire, from the chain of causes below requests' exception."""
+    causes = _causes(error)
+    if is_written:
+        timed_out = any(isinstance(cause, requests.exceptions.Timeout | TimeoutError) for cause in causes)
+        return Kind.READ_TIMEOUT if timed_out else Kind.CONNECTION_LOST
+    for kind, classes in (
+        (Kind.PROXY_FAILED, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)),
+        (Kind.TLS_FAILED, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)),
+        (Kind.CONNECT_TIMEOUT, (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError)),
+        (Kind.NAME_UNRESOLVED, (NameResolutionError, UnicodeError)),
+        (Kind.CONNECTION_REFUSED, (NewConnectionError,)),
+    ):
+        if any(isinstance(cause, classes) for cause in causes):
+            return kind
+    return Kind.NOT_WRITTEN
+
+
+def _is_before_write(error: BaseException) -> bool:
+    return kind_of_failure(error, is_written=False) is not Kind.NOT_WRITTEN
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    pending: list[BaseException] = [error]
+    while pending:
+        current = pending.pop()
+        if current in found:
+            continue
+        found.append(current)
+        inner = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        pending.extend(cause for cause in inner if isinstance(cause, BaseException))
+    return found
+
+
+def _signed(kind: Kind, **facts: Any) -> Outcome:
+    sign = SIGNS[kind]
+    return Outcome(kind, sign.action, sign.zh, sign.en, **facts)
+
+
+def partly(outcome: Outcome, missed: Iterable[str]) -> Outcome:
+    """Turn an accepted outcome into a partial one, when somebody was missed."""
+    names = tuple(missed)
+    if not names or outcome.kind is not Kind.ACCEPTED:
+        return outcome
+    sign = SIGNS[Kind.PARTIAL]
+    return replace(
+        outcome,
+        kind=Kind.PARTIAL,
+        action=sign.action,
+        explanation=sign.zh,
+        explanation_en=sign.en,
+        missed=names,
+    )
+
+
+def oversized(outcome: Outcome) -> Outcome:
+    """Judge a refusal again, knowing that the content was over the limit."""
+    if outcome.kind is not Kind.REFUSED or outcome.errcode is None:
+        return outcome
+    verdict = judge(outcome.errcode, oversized=True)
+    return replace(
+        outcome,
+        action=verdict.action,
+        explanation=verdict.explanation,
+        explanation_en=verdict.explanation_en,
+    )
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read `Retry-After` in seconds, within a day; its date form is as good as none."""
+    if value is None or not value.strip().isascii() or not value.strip().isdigit():
+        return None
+    return float(min(int(value), 86_400))
