@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from notifications.services.delivery import deliver_due, has_due
-from spc_site.jobs import doorbell
+from notifications.services.delivery import deliver_due, has_due, oldest_due
+from notifications.services.holding import release_mended
+from spc_site.jobs import doorbell, every
 
 
-@doorbell(name="notifications.deliver", queue="notify", is_due=has_due)
+@doorbell(name="notifications.deliver", queue="notify", is_due=has_due, oldest_due=oldest_due)
 def deliver_due_job() -> int:
     """Send what is due."""
     return deliver_due()
+
+
+@every(seconds=60, name="notifications.release", queue="notify")
+def release_mended_job() -> int:
+    """Let held messages go whose channel was mended."""
+    return release_mended()

@@ -2,6 +2,7 @@
 
 from notifications.services.acts import ASKS_FIRST, CANCELLABLE, RESENDABLE, cancel, resend
 from notifications.services.delivery import deliver_due, reclaim_expired
+from notifications.services.holding import mend, obstacle, release_mended
 from notifications.services.requests import (
     get_notification_status,
     send_notification,
@@ -15,7 +16,10 @@ __all__ = [
     "cancel",
     "deliver_due",
     "get_notification_status",
+    "mend",
+    "obstacle",
     "reclaim_expired",
+    "release_mended",
     "resend",
     "send_notification",
     "send_template_notification",

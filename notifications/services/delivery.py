@@ -13,12 +13,11 @@ import os
 import random
 import socket
 import time
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Min
 
 from notifications import channels, config, policy
 from notifications.choices import Reason, State
@@ -40,6 +39,12 @@ def has_due(now: datetime | None = None) -> bool:
         Notification.objects.filter(status=State.PENDING, next_at__lte=now).exists()
         or Notification.objects.filter(status=State.SENDING, lease_until__lte=now).exists()
     )
+
+
+def oldest_due() -> datetime | None:
+    """Return since when the oldest message that may go has been waiting."""
+    due = Notification.objects.filter(status=State.PENDING, next_at__lte=clock.now())
+    return due.aggregate(at=Min("next_at"))["at"]
 
 
 def deliver_due(*, budget_s: float = 20) -> int:
@@ -275,12 +280,3 @@ def _note_health(channel: str, budget_name: str, result: channels.Result, now: d
         SendBudget.objects.filter(name=budget_name).update(blocked_until=now + policy.REST_AFTER_REFUSAL)
     elif result.decision is Decision.CHANNEL_DEAD:
         SendBudget.objects.filter(name=budget_name).update(is_dead=True, note=result.explanation[:255])
-
-
-def release_held(rows: Iterable[Notification] | None = None, *, now: datetime | None = None) -> int:
-    """Let held messages go again, after their channel was mended; return how many."""
-    now = now or clock.now()
-    held = Notification.objects.filter(status=State.HELD)
-    if rows is not None:
-        held = held.filter(pk__in=[row.pk for row in rows])
-    return held.update(status=State.PENDING, reason=Reason.NONE, next_at=now, updated_at=now)

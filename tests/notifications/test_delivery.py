@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from notifications.channels import Result
+from notifications.channels import Result, base
 from notifications.choices import Reason, State
 from notifications.models import Budget, Channel, DeliveryAttempt, Notification, NotificationTemplate
 from notifications.policy import Decision
@@ -15,6 +15,8 @@ from notifications.services import (
     cancel,
     deliver_due,
     delivery,
+    mend,
+    release_mended,
     resend,
     send_notification,
     send_template_notification,
@@ -131,10 +133,32 @@ def test_a_dead_channel_holds_its_messages_and_they_go_on_after_the_fix(channel:
     assert _state(first) == (State.HELD, Reason.CHANNEL_DEAD)
     assert _state(second) == (State.HELD, Reason.CHANNEL_DEAD)
     assert len(channel.delivered) == 1
-    Budget.objects.update(is_dead=False)
-    assert delivery.release_held() == 2
+    assert release_mended() == 0
+    assert mend(Budget.objects.get()) == 2
     deliver_due()
     assert _state(first)[0] == _state(second)[0] == State.SENT
+
+
+def test_what_was_held_for_want_of_a_setting_goes_on_when_it_is_given(channel: ScriptedChannel) -> None:
+    row = _send()
+    Channel.objects.update(is_enabled=False)
+    deliver_due()
+    assert release_mended() == 0
+    Channel.objects.update(is_enabled=True)
+    assert release_mended() == 1
+    deliver_due()
+    assert _state(row)[0] == State.SENT
+
+
+def test_a_message_written_before_its_channel_had_a_driver_is_composed_when_it_has(
+    channel: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_notification("标题", "内容", "sms", "138")
+    assert release_mended() == 0
+    monkeypatch.setitem(base._REGISTRY, "sms", lambda: channel)
+    assert release_mended() == 1
+    deliver_due()
+    assert channel.delivered == [("138", "内容")]
 
 
 def test_a_lost_answer_is_sent_again_once_and_marked_then_waits_for_a_person(
