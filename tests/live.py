@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,25 @@ class Workers:
         from spc_site.models import WorkerBeat
 
         pids = [self.spawn("--queue", queue) for queue in queues]
-        services.wait_until(
+        self.wait_until(
             lambda: WorkerBeat.objects.filter(pid__in=pids).count() == len(pids),
             seconds=30,
             what=f"workers of {queues} beat",
         )
         return pids
+
+    def wait_until(self, condition: Callable[[], object], *, seconds: float, what: str) -> None:
+        """Wait as `services.wait_until` does, but no longer than the processes live."""
+
+        def checked() -> object:
+            for process in self._processes:
+                if process.poll() is not None:
+                    raise AssertionError(
+                        f"a process of `work` ended:\n{self.log.read_text(encoding='utf-8')}"
+                    )
+            return condition()
+
+        services.wait_until(checked, seconds=seconds, what=what)
 
     def spawn(self, *arguments: str) -> int:
         """Start `manage.py work` with arguments; return its process id."""

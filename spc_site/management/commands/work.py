@@ -11,6 +11,9 @@ from spc_site.supervise import work
 
 
 class Command(BaseCommand):
+    # `migrate` and `check` look at the pages and addresses; a worker that is started again has to be quick.
+    requires_system_checks = []
+
     help = "运行轮询与工作进程：处理判定、发送消息及定时任务"
 
     def add_arguments(self, parser: CommandParser) -> None:
