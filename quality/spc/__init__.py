@@ -20,6 +20,7 @@ from quality.spc.missing import Missing
 from quality.spc.numbers import normalise_number, round_gbt8170, to_decimal
 from quality.spc.plans import CHARTS, Limits, Plan
 from quality.spc.rules import PRESETS, Kind, Rule, Rules, rule_set
+from quality.spc.specifications import Specification, parse_spec
 from quality.spc.study import Study, study_many
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Rules",
     "Series",
     "SpcInputError",
+    "Specification",
     "StageParameters",
     "Study",
     "Subgroups",
@@ -47,6 +49,7 @@ __all__ = [
     "control_chart",
     "normalise_number",
     "out_of_spec",
+    "parse_spec",
     "round_gbt8170",
     "rule_set",
     "study_many",
