@@ -13,6 +13,7 @@ from quality.spc.charts import (
     control_chart,
 )
 from quality.spc.constants import constant
+from quality.spc.data_quality import QualityWarning, WarningCode, quality_warnings
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import Subgroups
 from quality.spc.judgement import out_of_spec
@@ -35,6 +36,7 @@ __all__ = [
     "Limits",
     "Missing",
     "Plan",
+    "QualityWarning",
     "Rule",
     "Rules",
     "Series",
@@ -44,12 +46,14 @@ __all__ = [
     "Study",
     "Subgroups",
     "Violation",
+    "WarningCode",
     "capability",
     "constant",
     "control_chart",
     "normalise_number",
     "out_of_spec",
     "parse_spec",
+    "quality_warnings",
     "round_gbt8170",
     "rule_set",
     "study_many",
