@@ -7,6 +7,7 @@ did; badges and links; lists that never count a large table; the tiles of the fi
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from django.contrib.admin import helpers
 from django.contrib.admin.utils import model_format_dict, quote
 from django.core.paginator import Paginator
 from django.db import models
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
@@ -54,10 +56,10 @@ def badge(text: object, tone: str) -> SafeString:
 
 def badge_column(
     name: str, tones: Mapping[Any, str], *, title: str | Promise = ""
-) -> Callable[[Any], SafeString | str]:
-    """Return a sortable list column that shows a choice field as a badge."""
+) -> Callable[[Any, Any], SafeString | str]:
+    """Return a method of an admin class: a sortable column that shows a choice field as a badge."""
 
-    def column(row: Any) -> SafeString | str:
+    def column(_admin: Any, row: Any) -> SafeString | str:
         value = getattr(row, name)
         if not value:
             return DASH
@@ -126,6 +128,13 @@ class SpcAdminSite(admin.AdminSite):
     site_title = gettext_lazy("质量与能源后台")
     index_title = gettext_lazy("管理")
 
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        # Not at the end of this module: Django makes the default site while importing it.
+        from spc_site.system_admin import register
+
+        register(self)
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         shown = [tile for source in _tile_sources for tile in source(request)]
         return super().index(request, {"tiles": shown, **(extra_context or {})})
@@ -142,6 +151,25 @@ class SpcAdminSite(admin.AdminSite):
 
     def _menu_order(self, model: type[models.Model]) -> int:
         return getattr(self._registry[model], "menu_order", BaseAdmin.menu_order)
+
+
+# --- fields ---------------------------------------------------------------------------------
+
+
+class PrettyJSONField(forms.JSONField):
+    """JSON that a person can read and edit: indented, Chinese as Chinese."""
+
+    def __init__(self, *, rows: int = 9, **options: Any) -> None:
+        options.setdefault(
+            "widget",
+            forms.Textarea(attrs={"rows": rows, "class": "vLargeTextField monospace", "spellcheck": "false"}),
+        )
+        super().__init__(**options)
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, InvalidJSONInput):
+            return value
+        return json.dumps(value, ensure_ascii=False, indent=2, cls=self.encoder)
 
 
 # --- lists ----------------------------------------------------------------------------------
@@ -321,6 +349,9 @@ class ReadOnlyInline(admin.TabularInline):
     max_num = 0
     can_delete = False
     show_change_link = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return list(self.fields or ())  # type: ignore[arg-type]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,0 +1,544 @@
+"""Reports and entries in the admin: what is wrong first, values editable as pasted text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from alarms import services as alarms
+from quality import pasting, selectors, wording
+from quality.choices import STATUS_TONES, Origin, Status
+from quality.kinds import IQC, OQC, Kind
+from quality.messages import alarm_prefix
+from quality.models import IQCReport, IQCReportEntry, OQCReport, OQCReportEntry
+from quality.models.reports import Report, ReportEntry
+from quality.services.entries import bad_value_lines, change_values
+from quality.services.judgement import request_rejudgement
+from spc_site.admin import (
+    DASH,
+    BaseAdmin,
+    ReadOnlyAdmin,
+    Tile,
+    badge,
+    badge_column,
+    change_url,
+    link,
+    list_url,
+    tiles,
+)
+from spc_site.errors import AppError, Conflict
+
+_ABNORMAL_SHOWN = 20
+"""So many abnormal entries stand on the page of a report; the list has them all."""
+
+
+def _rejudge(entries: models.QuerySet) -> None:
+    if not request_rejudgement(entries):
+        raise Conflict(_("没有可以重新判定的项目。"))
+
+
+class OriginFilter(admin.SimpleListFilter):
+    """Who measured what the current revision reports."""
+
+    title = gettext_lazy("来源")
+    parameter_name = "origin"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Origin.choices)
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        return queryset.filter(origin=self.value()) if self.value() else queryset
+
+
+class ReportAdmin(ReadOnlyAdmin):
+    """A report is what its workbook says: nothing here is edited, values are (see EntryAdmin)."""
+
+    kind: ClassVar[Kind]
+    actions = ("rejudge",)
+    object_actions = ("rejudge",)
+    search_fields = ("lot", "report_no", "part__number", "part__name")
+
+    status_badge = badge_column("status", STATUS_TONES)
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        columns = ["lot", "status_badge", self.kind.party_field, "part", "report_no", "counts"]
+        if len(self.kind.origins) > 1:
+            columns.append("origin_shown")
+        return [*columns, "revision", "inspected_on", "created_at", "page"]
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        origin = [OriginFilter] if len(self.kind.origins) > 1 else []
+        return ["status", *origin, "created_at", "inspected_on", self.kind.party_field]
+
+    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+        return (*self.search_fields, f"{self.kind.party_field}__name")
+
+    @property
+    def search_help_text(self) -> str:  # type: ignore[override]
+        return _("批号、报告编号、料号、品名、%(party)s") % {"party": self.kind.party_label}
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (
+            (
+                None,
+                {
+                    "fields": (
+                        ("status_badge", "counts"),
+                        "abnormal_list",
+                        self.kind.party_field,
+                        "part",
+                        "lot",
+                        "report_no",
+                    )
+                },
+            ),
+            (
+                gettext_lazy("表头"),
+                {"fields": ("quantity", "sample_size", "inspected_on", "inspector", "drawing")},
+            ),
+            (
+                gettext_lazy("来历"),
+                {"fields": ("revision", "origin_shown", "files", "created_at", "updated_at", "judged_at")},
+            ),
+        )
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet:
+        """Show what the person may see, with origin and file of the current revision."""
+        return selectors.report_list(request.user, self.kind, selectors.ReportFilter())
+
+    # --- columns ---
+
+    @admin.display(description=gettext_lazy("异常 / 项目"), ordering="abnormal_count")
+    def counts(self, report: Report) -> SafeString:
+        entries = list_url(self.kind.entry_model, report__id__exact=report.pk)
+        return link(entries, f"{report.abnormal_count} / {report.entry_count}")
+
+    @admin.display(description=gettext_lazy("来源"), ordering="origin")
+    def origin_shown(self, report: Any) -> str:
+        return str(Origin(report.origin).label) if report.origin else DASH
+
+    @admin.display(description=gettext_lazy("页面"))
+    def page(self, report: Report) -> SafeString:
+        return link(report.get_absolute_url(), _("打开"))
+
+    @admin.display(description=gettext_lazy("异常项目"))
+    def abnormal_list(self, report: Report) -> SafeString | str:
+        entries = list(selectors.report_entries(report, status=Status.ABNORMAL)[:_ABNORMAL_SHOWN])
+        if not entries:
+            return DASH
+        lines = format_html_join(
+            "",
+            '<li>{} <a href="{}">{}</a> {}</li>',
+            (
+                (
+                    badge(verdict.word, verdict.tone),
+                    change_url(entry),
+                    entry.name,
+                    verdict.number,
+                )
+                for entry in entries
+                for verdict in [wording.verdict(entry)]
+            ),
+        )
+        more = report.abnormal_count - len(entries)
+        rest = (
+            link(
+                list_url(self.kind.entry_model, report__id__exact=report.pk, status__exact=Status.ABNORMAL),
+                _("还有 %(count)d 项") % {"count": more},
+            )
+            if more > 0
+            else ""
+        )
+        return format_html('<ul class="reasons">{}</ul>{}', lines, rest)
+
+    @admin.display(description=gettext_lazy("导入文件"))
+    def files(self, report: Report) -> SafeString | str:
+        logs = selectors.import_logs(report)
+        if not logs:
+            return DASH
+        return format_html(
+            '<ul class="reasons">{}</ul>',
+            format_html_join(
+                "",
+                '<li><a href="{}">{}</a> {}</li>',
+                (
+                    (change_url(log), log.file_name, _("修订 %(number)d") % {"number": log.revision})
+                    for log in logs
+                ),
+            ),
+        )
+
+    # --- actions ---
+
+    def has_rejudge_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"quality.change_{self.kind.entry_model._meta.model_name}")
+
+    @admin.action(description=gettext_lazy("重新判定"), permissions=["rejudge"])
+    def rejudge(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        self.act_on_each(
+            request,
+            queryset,
+            lambda report: _rejudge(report.entries.filter(revision=report.revision)),
+            done=_("已请求重新判定 %(count)d 份报告，结果随后更新。"),
+        )
+
+    # --- deleting ---
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(f"quality.delete_{self.opts.model_name}")
+
+    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Any:
+        """Say in one line per report what goes with it; open alarms keep a report.
+
+        Django's own answer lists every entry: thousands of lines that nobody reads.
+        """
+        reports = list(objs)
+        ids = [report.pk for report in reports]
+        entries = self.kind.entry_model.objects.filter(report__in=ids).count()
+        logs = self.kind.log_model.objects.filter(report__in=ids).count()
+        counts = {
+            self.opts.verbose_name_plural: len(reports),
+            self.kind.entry_model._meta.verbose_name_plural: entries,
+            self.kind.log_model._meta.verbose_name_plural: logs,
+        }
+        alarmed = [
+            _("%(report)s（有未关闭的报警，请先关闭）") % {"report": report}
+            for report in reports
+            if alarms.open_keys(prefix=alarm_prefix(report))
+        ]
+        return [str(report) for report in reports], counts, set(), alarmed
+
+
+@admin.register(IQCReport)
+class IQCReportAdmin(ReportAdmin):
+    kind = IQC
+    menu_order = 100
+
+
+@admin.register(OQCReport)
+class OQCReportAdmin(ReportAdmin):
+    kind = OQC
+    menu_order = 110
+
+
+# --- entries --------------------------------------------------------------------------------
+
+
+class RevisionFilter(admin.SimpleListFilter):
+    """Current values by default; superseded revisions on request."""
+
+    title = gettext_lazy("修订")
+    parameter_name = "revisions"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("all", _("包括旧修订"))]
+
+    def choices(self, changelist: Any) -> Iterable[dict[str, Any]]:
+        current, *others = super().choices(changelist)
+        return [{**current, "display": _("当前修订")}, *others]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> models.QuerySet:
+        return queryset if self.value() == "all" else queryset.current()
+
+
+class EntryForm(forms.ModelForm):
+    """The values as text that a person can paste, and the version that was on the screen."""
+
+    values_text = forms.CharField(
+        label=gettext_lazy("测量值"),
+        widget=forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField monospace", "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "可从 Excel 整行或整列粘贴：用制表符、空格或换行隔开，全角数字也可以；空样本写“-”。"
+        ),
+        strip=False,
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "values_text" in self.fields:
+            self.initial |= {
+                "values_text": pasting.to_text(self.instance.values),
+                "version": self.instance.version,
+            }
+
+    def clean_values_text(self) -> str:
+        text = self.cleaned_data["values_text"]
+        try:
+            values = pasting.parse(text, self.instance.unit)
+        except pasting.PasteError as error:
+            raise forms.ValidationError(bad_value_lines(error)) from error
+        if not any(value is not None for value in values):
+            raise forms.ValidationError(_("没有测量值：请至少填一个。"))
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "version" in self.fields and cleaned.get("version") != self.instance.version:
+            raise forms.ValidationError(_("别人刚刚修改了这一项，请刷新后再改。"))
+        return cleaned
+
+
+class EntryAdmin(BaseAdmin):
+    """One characteristic of one report. Only its values are edited, and only by the service."""
+
+    kind: ClassVar[Kind]
+    form = EntryForm
+    actions = ("rejudge",)
+    object_actions = ("rejudge",)
+    list_display = (
+        "name",
+        "status_badge",
+        "verdict_number",
+        "report_link",
+        "spec_shown",
+        "samples",
+        "edited_at",
+    )
+    list_filter = (RevisionFilter, "status", ("edited_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "report__lot", "report__report_no")
+    search_help_text = gettext_lazy("检测项目、批号、报告编号")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "status_badge",
+                    "reason_list",
+                    ("spec_shown", "unit", "gauge"),
+                    "values_text",
+                    "version",
+                )
+            },
+        ),
+        (gettext_lazy("统计"), {"fields": ("figures", "printed_shown")}),
+        (
+            gettext_lazy("来历"),
+            {
+                "fields": (
+                    "report_link",
+                    "characteristic_link",
+                    ("revision", "position", "item_no"),
+                    "subgroup_size",
+                    "source",
+                    "judged_at",
+                    "edited_at",
+                    "edited_by",
+                )
+            },
+        ),
+    )
+
+    status_badge = badge_column("status", STATUS_TONES)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet:
+        visible = selectors.visible_reports(request.user, self.kind)
+        entries = super().get_queryset(request).filter(report__in=visible)
+        return entries.select_related("report__part", "characteristic", "edited_by")
+
+    def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
+        """Abnormal first within a report; the newest first over all, which an index gives."""
+        if "report__id__exact" in request.GET:
+            return (selectors.ABNORMAL_FIRST.asc(), "position")
+        return ("-pk",)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup == "report__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        shown = [
+            name
+            for _title, options in self.fieldsets
+            for line in options["fields"]
+            for name in ([line] if isinstance(line, str) else line)
+        ]
+        return [name for name in shown if name not in ("values_text", "version")]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the values as text where they may not be edited."""
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        main, *others = self.fieldsets
+        fields = tuple("values_shown" if name == "values_text" else name for name in main[1]["fields"])
+        return ((None, {"fields": tuple(name for name in fields if name != "version")}), *others)
+
+    # --- columns ---
+
+    @admin.display(description=gettext_lazy("判定"))
+    def verdict_number(self, entry: ReportEntry) -> str:
+        return wording.verdict(entry).headline
+
+    @admin.display(description=gettext_lazy("报告"), ordering="report")
+    def report_link(self, entry: Any) -> SafeString:
+        return link(change_url(entry.report), f"{entry.report} {entry.report.part.name}")
+
+    @admin.display(description=gettext_lazy("检测项目设置"))
+    def characteristic_link(self, entry: Any) -> SafeString:
+        return link(change_url(entry.characteristic), entry.characteristic)
+
+    @admin.display(description=gettext_lazy("规格"))
+    def spec_shown(self, entry: ReportEntry) -> str:
+        limits = f"[{entry.lsl or '−∞'}, {entry.usl or '+∞'}]" if entry.lsl or entry.usl else ""
+        return " ".join(part for part in (entry.spec, limits) if part) or DASH
+
+    @admin.display(description=gettext_lazy("样本数"))
+    def samples(self, entry: ReportEntry) -> int:
+        return sum(value is not None for value in entry.values)
+
+    @admin.display(description=gettext_lazy("测量值"))
+    def values_shown(self, entry: ReportEntry) -> SafeString:
+        return format_html("<pre>{}</pre>", pasting.to_text(entry.values))
+
+    @admin.display(description=gettext_lazy("原因"))
+    def reason_list(self, entry: ReportEntry) -> SafeString | str:
+        sentences = wording.verdict(entry).sentences
+        if not sentences:
+            return DASH
+        lines = format_html_join("", "<li>{}</li>", ((sentence,) for sentence in sentences))
+        return format_html('<ul class="reasons">{}</ul>', lines)
+
+    @admin.display(description=gettext_lazy("统计量"))
+    def figures(self, entry: ReportEntry) -> SafeString | str:
+        return _figures(_statistics(entry))
+
+    @admin.display(description=gettext_lazy("报告所印"))
+    def printed_shown(self, entry: ReportEntry) -> SafeString | str:
+        return _figures([(str(name), str(value)) for name, value in (entry.printed or {}).items()])
+
+    # --- saving ---
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superseded revisions are read only."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or obj.revision == obj.report.revision)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.Form, change: bool) -> None:
+        """Let the service change the values: it judges, tells, and refuses a concurrent change."""
+        judged = change_values(
+            obj,
+            text=form.cleaned_data["values_text"],
+            user=request.user,
+            expected_version=form.cleaned_data["version"],
+        )
+        if judged.version == form.cleaned_data["version"]:
+            return
+        verdict = wording.verdict(judged)
+        level = messages.SUCCESS if judged.status == Status.NORMAL else messages.WARNING
+        self.message_user(request, _("新判定：%(verdict)s") % {"verdict": verdict.headline}, level)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Tell what came between looking and saving (the form has looked before)."""
+        try:
+            return super().change_view(request, object_id, form_url, extra_context)
+        except AppError as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    # --- actions ---
+
+    def has_rejudge_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"quality.change_{self.opts.model_name}")
+
+    @admin.action(description=gettext_lazy("重新判定"), permissions=["rejudge"])
+    def rejudge(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        self.act_on_each(
+            request,
+            queryset,
+            lambda entry: _rejudge(
+                self.model.objects.filter(pk=entry.pk, revision=entry.report.revision)  # type: ignore[attr-defined]
+            ),
+            done=_("已请求重新判定 %(count)d 个项目，结果随后更新。"),
+        )
+
+
+_STATISTICS = (
+    ("mean", gettext_lazy("均值")),
+    ("sd_overall", gettext_lazy("标准差（全部）")),
+    ("sd_within", gettext_lazy("标准差（组内）")),
+    ("minimum", gettext_lazy("最小")),
+    ("maximum", gettext_lazy("最大")),
+    ("ppk", gettext_lazy("CPK（报告口径，即 Ppk）")),
+    ("cpk", gettext_lazy("Cpk（组内）")),
+    ("pp", "Pp"),
+    ("cp", "Cp"),
+)
+_INDICES = {"ppk", "cpk", "pp", "cp"}
+
+
+def _statistics(entry: ReportEntry) -> list[tuple[str, str]]:
+    """Return the stored statistics by name; one that does not exist says why."""
+    numbers = entry.statistics or {}
+    missing = numbers.get("missing", {})
+    decimals = wording.decimals_of(entry) + 2
+    pairs = [(_("样本数"), str(numbers["n"]))] if "n" in numbers else []
+    for name, title in _STATISTICS:
+        if name in missing:
+            pairs.append((str(title), wording.missing_text(missing[name])))
+        elif name in numbers:
+            digits = 2 if name in _INDICES else decimals
+            pairs.append((str(title), wording.number_text(numbers[name], digits)))
+    return pairs
+
+
+def _figures(pairs: Sequence[tuple[str, str]]) -> SafeString | str:
+    if not pairs:
+        return DASH
+    rows = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", pairs)
+    return format_html('<dl class="figures">{}</dl>', rows)
+
+
+@admin.register(IQCReportEntry)
+class IQCEntryAdmin(EntryAdmin):
+    kind = IQC
+    menu_order = 120
+
+
+@admin.register(OQCReportEntry)
+class OQCEntryAdmin(EntryAdmin):
+    kind = OQC
+    menu_order = 130
+
+
+@tiles
+def report_tiles(request: HttpRequest) -> Iterable[Tile]:
+    """Show how many reports of each kind are abnormal or still wait for their verdict."""
+    for kind in selectors.visible_kinds(request.user):
+        counts = dict(
+            selectors.visible_reports(request.user, kind)
+            .filter(status__in=[Status.PENDING, Status.ABNORMAL])
+            .order_by()
+            .values_list("status")
+            .annotate(count=models.Count("pk"))
+        )
+        abnormal, pending = counts.get(Status.ABNORMAL, 0), counts.get(Status.PENDING, 0)
+        yield Tile(
+            label=_("%(kind)s 异常报告") % {"kind": kind.code},
+            value=abnormal,
+            tone="red" if abnormal else "blue" if pending else "green",
+            note=_("%(count)d 份待判定") % {"count": pending} if pending else "",
+            url=list_url(kind.report_model, status__exact=Status.ABNORMAL),
+        )

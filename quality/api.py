@@ -1,0 +1,233 @@
+"""Reports for programs: lists, entries with their verdicts, corrected values, imports."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from django.conf import settings
+from django.http import Http404, HttpRequest
+from ninja import Path, Query, Router, Schema
+from pydantic import Field, StringConstraints
+
+from accounts.api import REFUSALS, Cursor, Limit, require
+from quality import selectors, wording
+from quality.choices import Origin, Status
+from quality.kinds import KINDS, Kind
+from quality.models.reports import Report, ReportEntry
+from quality.pasting import MAX_VALUES
+from quality.services.entries import change_values
+
+router = Router(tags=["reports"])
+
+KindCode = Annotated[Literal["IQC", "OQC"], Path(description="IQC 来料，OQC 出货")]
+Value = Annotated[str, StringConstraints(max_length=32, pattern=r"^[^\t\r\n]*$")]
+
+
+class PartyOut(Schema):
+    id: int
+    name: str
+
+
+class PartOut(Schema):
+    id: int
+    number: str
+    name: str
+
+
+class ReportOut(Schema):
+    id: int
+    kind: str = Field(alias="KIND")
+    party: PartyOut
+    part: PartOut
+    lot: str
+    report_no: str
+    quantity: str
+    sample_size: str
+    inspected_on: date | None
+    inspector: str
+    drawing: str
+    revision: int
+    origin: str
+    file_name: str
+    status: str
+    entry_count: int
+    abnormal_count: int
+    judged_at: datetime | None
+    created_at: datetime
+    url: str
+
+    @staticmethod
+    def resolve_origin(report: Any) -> str:
+        return report.origin or ""
+
+    @staticmethod
+    def resolve_file_name(report: Any) -> str:
+        return report.file_name or ""
+
+    @staticmethod
+    def resolve_url(report: Report) -> str:
+        return f"{settings.FRONTEND_URL}{report.get_absolute_url()}"
+
+
+class ReportPage(Schema):
+    items: list[ReportOut]
+    next: int | None
+
+
+class ReasonOut(Schema):
+    code: str
+    sentence: str
+    data: dict[str, Any]
+
+
+class EntryOut(Schema):
+    """One characteristic: specification, verdict, reasons in words and as data, statistics."""
+
+    id: int
+    report_id: int
+    revision: int
+    position: int
+    item_no: str
+    name: str
+    spec: str
+    nominal: str
+    lsl: str
+    usl: str
+    unit: str
+    gauge: str
+    subgroup_size: int
+    status: str
+    reasons: list[ReasonOut]
+    statistics: dict[str, Any]
+    version: int
+    judged_at: datetime | None
+    edited_at: datetime | None
+    url: str
+
+    @staticmethod
+    def resolve_reasons(entry: ReportEntry) -> list[dict[str, Any]]:
+        return [
+            {"code": reason["code"], "sentence": wording.reason_text(reason, entry), "data": reason}
+            for reason in entry.reasons
+        ]
+
+    @staticmethod
+    def resolve_url(entry: ReportEntry) -> str:
+        return f"{settings.FRONTEND_URL}{entry.get_absolute_url()}"
+
+
+class EntryDetail(EntryOut):
+    """An entry with its values: decimal text as written, `OK`, `NG`, or null where one is missing."""
+
+    values: list[str | None]
+
+
+class EntryPage(Schema):
+    items: list[EntryOut]
+    next: int | None
+
+
+class NewValues(Schema):
+    """All values of an entry, as text so that no digit is lost, and the version that was read."""
+
+    values: list[Value | None] = Field(min_length=1, max_length=MAX_VALUES)
+    version: int
+
+
+@router.get("/{kind}", response={200: ReportPage, **REFUSALS}, summary="报告列表，最新在前")
+def list_reports(
+    request: HttpRequest,
+    kind: KindCode,
+    status: Status | None = None,
+    party: int | None = None,
+    origin: Origin | None = None,
+    since: Annotated[date | None, Query(description="导入日期从")] = None,
+    until: Annotated[date | None, Query(description="导入日期到，含当日")] = None,
+    text: Annotated[str, Query(max_length=80, description="批号、编号、料号、品名或公司")] = "",
+    before: Cursor = None,
+    limit: Limit = 50,
+) -> dict[str, Any]:
+    wanted = selectors.ReportFilter(
+        status=status.value if status else "",
+        party=party,
+        origin=origin.value if origin else "",
+        since=since,
+        until=until,
+        text=text.strip(),
+    )
+    reports = selectors.report_list(request.user, _allowed(request, kind), wanted).order_by("-pk")
+    if before is not None:
+        reports = reports.filter(pk__lt=before)
+    rows = list(reports[: limit + 1])
+    return {"items": rows[:limit], "next": rows[limit - 1].pk if len(rows) > limit else None}
+
+
+@router.get("/{kind}/{report_id}", response={200: ReportOut, **REFUSALS}, summary="一份报告")
+def get_report(request: HttpRequest, kind: KindCode, report_id: int) -> Any:
+    return _report(request, kind, report_id)
+
+
+@router.get(
+    "/{kind}/{report_id}/entries", response={200: EntryPage, **REFUSALS}, summary="报告的项目，按行序"
+)
+def list_entries(
+    request: HttpRequest,
+    kind: KindCode,
+    report_id: int,
+    status: Status | None = None,
+    revision: Annotated[int | None, Query(ge=1, description="不填为当前修订")] = None,
+    after: Annotated[int | None, Query(description="上一页的 next；不填从第一行开始")] = None,
+    limit: Limit = 200,
+) -> dict[str, Any]:
+    report = _report(request, kind, report_id)
+    entries = report.entries.filter(revision=revision or report.revision).order_by("position")
+    if status:
+        entries = entries.filter(status=status.value)
+    if after is not None:
+        entries = entries.filter(position__gt=after)
+    rows = list(entries[: limit + 1])
+    return {"items": rows[:limit], "next": rows[limit - 1].position if len(rows) > limit else None}
+
+
+@router.get(
+    "/{kind}/{report_id}/entries/{entry_id}",
+    response={200: EntryDetail, **REFUSALS},
+    summary="一个项目及其测量值",
+)
+def get_entry(request: HttpRequest, kind: KindCode, report_id: int, entry_id: int) -> Any:
+    return _entry(request, kind, report_id, entry_id)
+
+
+@router.patch(
+    "/{kind}/{report_id}/entries/{entry_id}",
+    response={200: EntryDetail, **REFUSALS},
+    summary="改正一个项目的测量值，立即重新判定",
+)
+def patch_entry(
+    request: HttpRequest, kind: KindCode, report_id: int, entry_id: int, new: NewValues
+) -> ReportEntry:
+    entry = _entry(request, kind, report_id, entry_id)
+    require(request, f"quality.change_{entry._meta.model_name}")
+    text = "\t".join(value or "" for value in new.values)
+    return change_values(entry, text=text, user=request.user, expected_version=new.version)  # type: ignore[arg-type]
+
+
+def _allowed(request: HttpRequest, code: str) -> Kind:
+    kind = KINDS[code]
+    require(request, f"quality.view_{kind.report_model._meta.model_name}")
+    return kind
+
+
+def _report(request: HttpRequest, code: str, report_id: int) -> Any:
+    report = selectors.find_report(request.user, _allowed(request, code), report_id)
+    if report is None:
+        raise Http404
+    return report
+
+
+def _entry(request: HttpRequest, code: str, report_id: int, entry_id: int) -> Any:
+    entry = selectors.find_entry(request.user, _allowed(request, code), report_id, entry_id)
+    if entry is None:
+        raise Http404
+    return entry

@@ -1,0 +1,270 @@
+"""Every model of the admin: its pages open, obey roles, escape names, and cost no query per row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db import connection, models
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.models import ApiToken, Profile
+from alarms.models import Alarm, AlarmStatus
+from notifications.choices import State
+from notifications.models import (
+    Budget,
+    Channel,
+    DeliveryAttempt,
+    Notification,
+    NotificationConfig,
+    NotificationEvent,
+    NotificationTemplate,
+)
+from quality import models as quality
+from quality.kinds import IQC, OQC, Kind
+from spc_site.models import Schedule, WorkerBeat
+from tests import builders
+
+pytestmark = pytest.mark.django_db
+
+EVIL = '<script>alert("x")</script>'
+
+
+def _people(number: int) -> User:
+    return builders.person("质检员", "质量经理", username=f"user{number}", first_name=EVIL)
+
+
+def _report(kind: Kind) -> Callable[[int], Any]:
+    def make(number: int) -> Any:
+        row = builders.report(
+            kind,
+            lot=f"{EVIL}{number}",
+            abnormal_count=1,
+            status="ABNORMAL",
+            part=builders.part(name=EVIL),
+            **{kind.party_field: builders.party(kind, f"{EVIL}{number}")},
+        )
+        builders.abnormal_entry(row, name=EVIL)
+        return row
+
+    return make
+
+
+def _entry(kind: Kind) -> Callable[[int], Any]:
+    return lambda number: builders.abnormal_entry(
+        builders.report(kind, lot=f"{EVIL}{number}"),
+        name=EVIL,
+        spec=EVIL,
+        printed={"CPK": EVIL},
+        edited_by=builders.person(),
+    )
+
+
+def _log(kind: Kind) -> Callable[[int], Any]:
+    def make(number: int) -> Any:
+        log = builders.report(kind, lot=f"{EVIL}{number}").import_logs.get()
+        log.file_name, log.imported_by = f"{EVIL}.xlsx", builders.person()
+        log.save()
+        return log
+
+    return make
+
+
+def _alarm(number: int) -> Alarm:
+    now = timezone.now()
+    alarm = Alarm.objects.create(
+        key=f"k{number}",
+        source=EVIL,
+        title=EVIL,
+        link="/IQC/1/1",
+        owner=builders.person(),
+        triggered_at=now,
+        last_seen_at=now,
+        status=AlarmStatus.ACKNOWLEDGED,
+    )
+    for _each in range(number):
+        alarm.events.create(at=now, kind="raised", actor=builders.person(), note=EVIL)
+    return alarm
+
+
+def _notification(number: int) -> Notification:
+    row = builders.notification(State.SENT, title=EVIL, content=EVIL, target=EVIL)
+    for place in range(number):
+        DeliveryAttempt.objects.create(
+            notification=row, number=place, started_at=timezone.now(), outcome="sent", answer=EVIL
+        )
+        NotificationEvent.objects.create(notification=row, kind="resent", actor=builders.person(), note=EVIL)
+    return row
+
+
+def _template(number: int) -> NotificationTemplate:
+    return NotificationTemplate.objects.create(
+        template_name=f"t{number}",
+        label=EVIL,
+        title_template="x",
+        content_template=f"{EVIL} {{name}}",
+        variables={"name": EVIL},
+    )
+
+
+def _token(number: int) -> ApiToken:
+    return accounts.issue_token(builders.person(first_name=EVIL), name=EVIL)[0]
+
+
+def _first(model: Any, **fields: Any) -> Callable[[int], Any]:
+    """For tables of which a few rows exist or can exist."""
+    return lambda number: model.objects.get_or_create(**fields)[0]
+
+
+MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
+    User: _people,
+    Group: lambda number: Group.objects.create(name=f"{EVIL}{number}"),
+    ApiToken: _token,
+    Alarm: _alarm,
+    Notification: _notification,
+    NotificationTemplate: _template,
+    NotificationConfig: _first(NotificationConfig, config_key="batch_size", config_value="5"),
+    Channel: _first(Channel, code="wechat_bot"),
+    Budget: lambda number: Budget.objects.create(name=f"{EVIL}{number}", is_dead=True),
+    quality.Supplier: lambda number: builders.party(IQC, f"{EVIL}{number}"),
+    quality.Customer: lambda number: builders.party(OQC, f"{EVIL}{number}"),
+    quality.Part: lambda number: builders.part(f"{EVIL}{number}", name=EVIL),
+    quality.Characteristic: lambda number: builders.characteristic(name=EVIL, alarm_rules=[1, 2]),
+    quality.JudgementDefaults: _first(quality.JudgementDefaults, pk=1),
+    quality.ImportProfile: lambda number: quality.ImportProfile.objects.create(
+        name=f"{EVIL}{number}", layout={"note": EVIL}
+    ),
+    quality.IQCReport: _report(IQC),
+    quality.OQCReport: _report(OQC),
+    quality.IQCReportEntry: _entry(IQC),
+    quality.OQCReportEntry: _entry(OQC),
+    quality.IQCReportImportLog: _log(IQC),
+    quality.OQCReportImportLog: _log(OQC),
+    WorkerBeat: lambda number: WorkerBeat.objects.create(
+        host=EVIL, pid=number, role="pump", started_at=timezone.now(), beat_at=timezone.now()
+    ),
+    Schedule: lambda number: Schedule.objects.create(name=f"{EVIL}{number}", next_run=timezone.now()),
+}
+"""A row of each model, full of what a careless page would run as script."""
+
+ADMINS = admin.site._registry
+every_model = pytest.mark.parametrize("model", ADMINS, ids=lambda model: model._meta.label_lower)
+
+
+def _url(model: type[models.Model], page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def _queries(client: Client, url: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(url, follow=True).status_code == 200
+    return len(captured)
+
+
+@pytest.fixture
+def root(client: Client) -> Client:
+    client.force_login(builders.superuser())
+    return client
+
+
+def test_every_registered_model_is_tested_here() -> None:
+    assert set(MAKERS) == set(ADMINS)
+
+
+@every_model
+def test_pages_open_for_a_superuser_and_run_no_script_of_a_name(
+    root: Client, model: type[models.Model]
+) -> None:
+    row = MAKERS[model](1)
+    pages = [_url(model, "changelist"), _url(model, "change", row.pk), _url(model, "history", row.pk)]
+    for url in pages:
+        response = root.get(url, follow=True)
+        assert response.status_code == 200
+        assert EVIL not in response.text
+    response = root.get(_url(model, "add"))
+    assert response.status_code in (200, 403)
+
+
+@every_model
+def test_a_list_finds_what_is_searched(root: Client, model: type[models.Model]) -> None:
+    MAKERS[model](1)
+    if ADMINS[model].search_fields:
+        assert root.get(_url(model, "changelist"), {"q": "script 'x"}).status_code == 200
+
+
+@every_model
+def test_a_list_costs_the_same_queries_for_1_and_for_30_rows(root: Client, model: type[models.Model]) -> None:
+    MAKERS[model](1)
+    url = _url(model, "changelist")
+    _queries(root, url)
+    few = _queries(root, url)
+    for number in range(2, 31):
+        MAKERS[model](number)
+    assert _queries(root, url) == few
+
+
+@every_model
+def test_a_page_costs_the_same_queries_for_1_and_for_30_rows_below_it(
+    root: Client, model: type[models.Model]
+) -> None:
+    first, last = MAKERS[model](1), MAKERS[model](30)
+    _queries(root, _url(model, "change", first.pk))
+    few = _queries(root, _url(model, "change", first.pk))
+    assert _queries(root, _url(model, "change", last.pk)) == few
+
+
+@every_model
+def test_staff_without_a_role_see_nothing(client: Client, model: type[models.Model]) -> None:
+    row = MAKERS[model](1)
+    client.force_login(builders.person())
+    assert client.get(_url(model, "changelist")).status_code == 403
+    assert client.get(_url(model, "change", row.pk)).status_code == 403
+
+
+@every_model
+def test_who_may_only_view_can_change_nothing(client: Client, model: type[models.Model]) -> None:
+    from django.contrib.auth.models import Permission
+
+    row = MAKERS[model](1)
+    user = builders.person()
+    user.user_permissions.add(
+        Permission.objects.get(
+            content_type__app_label=model._meta.app_label, codename=f"view_{model._meta.model_name}"
+        )
+    )
+    client.force_login(user)
+    assert client.get(_url(model, "changelist"), follow=True).status_code == 200
+    before = model._default_manager.filter(pk=row.pk).values().get()
+    response = client.post(_url(model, "change", row.pk), {"name": "changed", "_save": "1"})
+    assert response.status_code in (302, 403)
+    assert model._default_manager.filter(pk=row.pk).values().get() == before
+
+
+def test_profiles_are_edited_with_their_user() -> None:
+    assert Profile not in ADMINS
+    assert any(inline.model is Profile for inline in ADMINS[User].inlines)
+
+
+def test_the_first_page_counts_in_a_fixed_number_of_queries(root: Client) -> None:
+    url = reverse("admin:index")
+    _queries(root, url)
+    few = _queries(root, url)
+    for number in range(10):
+        _notification(1)
+        _alarm(number)
+        _report(IQC)(number)
+    assert _queries(root, url) == few
+
+
+def test_rooms_stand_in_the_order_of_the_work(root: Client) -> None:
+    labels = [app["app_label"] for app in root.get(reverse("admin:index")).context["app_list"]]
+    assert labels[:3] == ["quality", "alarms", "notifications"]
