@@ -33,6 +33,7 @@ from notifications.models import (
 from spc_site.admin import (
     DASH,
     BaseAdmin,
+    PrettyJSONField,
     ReadOnlyAdmin,
     ReadOnlyInline,
     Tile,
@@ -65,12 +66,17 @@ def preview_html(template_fields: dict[str, Any]) -> SafeString:
 class TemplateForm(forms.ModelForm):
     """Refuse a template that its own sample values cannot fill."""
 
+    variables = PrettyJSONField(
+        label=gettext_lazy("变量"),
+        required=False,
+        help_text=gettext_lazy('变量名与示例值，如 {"supplier": "供应商甲"}；模板里写 {supplier}'),
+    )
+
     class Meta:
         model = NotificationTemplate
         fields = ("template_name", "label", "channel", "title_template", "content_template", "variables")
         widgets = {
             "content_template": forms.Textarea(attrs={"rows": 9, "class": "vLargeTextField monospace"}),
-            "variables": forms.Textarea(attrs={"rows": 9, "class": "vLargeTextField monospace"}),
         }
 
     def clean_variables(self) -> dict[str, Any]:
