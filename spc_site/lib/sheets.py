@@ -70,6 +70,7 @@ class Sheet:
     rows: list[list[CellValue]]
     spans: tuple[Span, ...] = ()
     number_format: Callable[[int, int], str | None] = field(default=lambda row, column: None, repr=False)
+    is_transposed: bool = False
     _by_row: dict[int, list[Span]] | None = field(default=None, repr=False)
 
     @property
@@ -93,6 +94,20 @@ class Sheet:
             if span[1] <= column <= span[3]:
                 return span
         return row, column, row, column
+
+    def address(self, row: int, column: int) -> str:
+        """Return the address of a cell as the file has it."""
+        return address(column, row) if self.is_transposed else address(row, column)
+
+    def transposed(self) -> Sheet:
+        """Return the sheet with rows and columns exchanged; addresses stay those of the file."""
+        return Sheet(
+            name=self.name,
+            rows=[list(column) for column in zip(*self.rows, strict=True)],
+            spans=tuple((left, top, right, bottom) for top, left, bottom, right in self.spans),
+            number_format=lambda row, column: self.number_format(column, row),
+            is_transposed=not self.is_transposed,
+        )
 
     def anchor(self, row: int, column: int) -> CellValue:
         """Return the value that a cell shows, also inside a merged range."""

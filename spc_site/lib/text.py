@@ -29,7 +29,7 @@ _PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+|(?: \d{3})+)(?:\.\d+)?", re.ASCII)
 _SCIENTIFIC = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d{1,3}", re.ASCII)
 _COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_CENSORED = re.compile(r"(?:[<>≤≥＜＞]=?|≦|≧)\s*[+-]?[\d.]+\s*\S{0,6}", re.ASCII)
+_CENSORED = re.compile(r"(?:[<>≤≥]=?|≦|≧)\s*[+-]?[\d.]+\s*\S{0,6}", re.ASCII)
 _LEADING_ZEROS = re.compile(r"^(-?)0+(?=\d)", re.ASCII)
 
 
@@ -104,7 +104,8 @@ def parse_number(text: str, unit: str = "") -> str:
         As typed: full-width digits, surrounding blanks, thousands separators, a leading plus
         and `1.2E-3` are understood; so is the Chinese full stop typed for a decimal point.
     unit
-        Unit that may follow the number, such as `mm` or `%`; any other one is an error.
+        Unit that may follow the number, such as `mm`; any other one is an error. Where the unit
+        is `%`, `95.2%` is 95.2; where it is not, `95.2%` is the fraction 0.952.
 
     Raises
     ------
@@ -116,6 +117,9 @@ def parse_number(text: str, unit: str = "") -> str:
         suffix = unicodedata.normalize("NFKC", unit).strip()
         if suffix and text.casefold().endswith(suffix.casefold()):
             text = text[: -len(suffix)].rstrip()
+    is_percentage = text.endswith("%")
+    if is_percentage:
+        text = text[:-1].rstrip()
     if _PLAIN.fullmatch(text):
         plain = text
     elif _GROUPED.fullmatch(text):
@@ -131,6 +135,8 @@ def parse_number(text: str, unit: str = "") -> str:
         raise NumberError("censored")
     else:
         raise NumberError("not_a_number")
+    if is_percentage:
+        plain = format(Decimal(plain).scaleb(-2), "f")
     return _canonical(plain)
 
 
