@@ -84,7 +84,8 @@ def estimate(
         rate = np.where(np.isnan(given_rate), rate, given_rate)
         deviation = np.where(mask, sigma_of_rate(rate, data.n, chart), np.nan)
         z = (data.count / data.n - rate) / np.where(deviation > 0, deviation, np.nan)
-        sigma_z = of_moving_ranges(moving_ranges(z, starts=selection.starts, use=mask), "mr").sigma
+        # z exists inside of the mask only, so no range crosses a stage, a gap or an excluded point.
+        sigma_z = of_moving_ranges(moving_ranges(z), "mr").sigma
         sigma_z = np.where(np.isnan(given_sigma_z), sigma_z, given_sigma_z)
         found.append(Rates(rate, sigma_z, total(mask.astype(np.int64))))
     return tuple(found)
@@ -126,8 +127,7 @@ def lines(
 
 
 def quantile(n: FloatArray, rate: FloatArray, chart: str, q: float) -> FloatArray:
-    """The smallest count that a process reaches with probability q or more; NaN where n or rate is missing.
-    """
+    """The smallest count that a process reaches with probability q or more; NaN where n or rate is missing."""
     if chart in ("p", "np"):
         found = stats.binom.ppf(q, n, np.broadcast_to(rate, n.shape))
     else:

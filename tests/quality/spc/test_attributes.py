@@ -176,6 +176,11 @@ def test_a_clipped_lower_limit_tests_nothing() -> None:
     assert found.is_in_control
 
 
+def test_an_upper_limit_is_never_above_the_possible() -> None:
+    assert (attribute_chart([19, 20, 18], 20).series.ucl == 1).all()
+    assert (attribute_chart([19, 20, 18], 20, AttributePlan("np")).series.ucl == 20).all()
+
+
 def test_stages_have_limits_of_their_own_and_no_moving_range_between() -> None:
     counts = [2, 3, 2, 3, 20, 22, 21, 19]
     chart = attribute_chart(counts, 100, stages=list("aaaabbbb"))
