@@ -1,0 +1,1 @@
+"""What `dev.py` does. Standard library alone: it runs before anything is installed."""

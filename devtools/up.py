@@ -1,0 +1,434 @@
+"""`dev.py up`: the whole system on this machine, from a clean clone to pages and messages."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from devtools import environment
+from devtools.console import LOGS, ROOT, VAR, Step, Trouble, run_quietly, say, step
+from spc_site.supervise import redis_server
+from spc_site.supervise.processes import Death, Program, Supervisor
+
+LOCK = VAR / "up.lock"
+MEMORY = VAR / "up.json"
+PASSWORD = VAR / "demo_password"
+LOG_LIMIT_BYTES = 5 * 1024 * 1024
+PATIENCE_S = 15.0
+DEMO_KEYS = {"IQC": "demo-iqc", "OQC": "demo-oqc", "ENERGY": "demo-energy"}
+KEY_VARIABLES = (*(f"{name}_WEBHOOK_KEY" for name in DEMO_KEYS), "WECHAT_BOT_WEBHOOK")
+MANAGE = (environment.PYTHON, ROOT / "manage.py")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    host: str
+    port: int | None
+    sandbox_port: int | None
+    workers: int
+    browser: bool
+    examples: bool
+
+
+def up(options: Options) -> int:
+    """Bring everything up and keep it up until Ctrl-C or SIGTERM."""
+    VAR.mkdir(exist_ok=True)
+    LOGS.mkdir(exist_ok=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with _only_one() as announce:
+        say("Setting up the quality back office")
+        environment.prepare(environment.PRODUCTION)
+        system = System(options)
+        try:
+            system.start()
+            announce(system.url)
+            system.tell()
+            system.watch()
+        except KeyboardInterrupt:
+            say()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # from here on it ends by itself
+            system.end()
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _only_one() -> Iterator[Callable[[str], None]]:
+    """Hold the lock of this checkout; yields what notes the address in it.
+
+    The kernel frees it when this process ends, however that happens.
+    """
+    with LOCK.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            note = json.loads(file.read() or "{}")
+            raise Trouble(
+                f"It is already running (process {note.get('pid', '?')}): {note.get('url', '?')}\n"
+                "  End that one first: Ctrl-C in its terminal."
+            ) from None
+
+        def announce(url: str) -> None:
+            file.truncate(0)
+            file.write(json.dumps({"pid": os.getpid(), "url": url}))
+            file.flush()
+
+        announce("it is still starting")
+        yield announce
+
+
+class System:
+    """The processes of one run."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._memory = _read_json(MEMORY)
+        self._supervisor = Supervisor(on_death=_tell_death)
+        self._redis = "none: the pump drains inline"
+        self._environment = environment.environment()
+        self._settings = self._read_settings()
+        self._listener: socket.socket | None = None
+        self._is_demo = not any(self._settings[name] for name in KEY_VARIABLES)
+        self.url = ""
+        self._sandbox_url = ""
+
+    # --- the steps ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start everything, each in its turn."""
+        self._take_ports()
+        with step("Redis") as line:
+            self._start_redis(line)
+        with step("Database") as line:
+            self._manage("migrate", "--noinput", line=line, doing="migrating")
+            line.outcome("up to date")
+        with step("Web files") as line:
+            self._collect_static(line)
+        if self._is_demo:
+            with step("Demo accounts") as line:
+                password = _demo_password()
+                self._manage("demo_accounts", "--password", password, line=line, doing="creating")
+            with step("WeCom sandbox") as line:
+                self._start_sandbox(line)
+        with step("Workers and pump") as line:
+            argv = (*map(str, MANAGE), "work", "--workers", str(self._options.workers))
+            self._start("work", *argv)
+            line.outcome("started")
+        with step("Web server") as line:
+            self._start_web(line)
+        if self._is_demo and self._options.examples:
+            self._import_examples()
+
+    def tell(self) -> None:
+        """Print where everything is."""
+        rows = [("Dashboard", f"{self.url}/"), ("Admin", f"{self.url}/admin/")]
+        if self._is_demo:
+            rows += [
+                ("Login", f"admin / {_demo_password()}   (also: engineer, inspector, manager)"),
+                ("Messages", f"{self._sandbox_url}/   (WeCom sandbox)"),
+            ]
+        else:
+            rows += [("Messages", "go to the real WeCom: keys are set, so no sandbox, accounts or examples")]
+        rows += [("Redis", self._redis), ("Logs", f"{LOGS.relative_to(ROOT)}/")]
+        say("\nEverything is running. Ctrl-C ends it.\n")
+        for name, value in rows:
+            say(f"  {name:<12}{value}")
+        say()
+        is_desktop = (
+            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin"
+        )
+        if self._options.browser and is_desktop and sys.stdout.isatty():
+            webbrowser.open(f"{self.url}/")
+
+    def watch(self) -> None:
+        """Keep every process running."""
+        while True:
+            self._supervisor.poll()
+            time.sleep(0.5)
+
+    def end(self) -> None:
+        """End every process that was started."""
+        say("Stopping …")
+        self._supervisor.stop(patience_s=PATIENCE_S)
+        if self._listener is not None:
+            self._listener.close()
+        say("Everything has ended.")
+
+    # --- settings and ports -------------------------------------------------------------------
+
+    def _read_settings(self) -> dict[str, Any]:
+        """Return every setting as the system reads it (environment, files, .env)."""
+        code = (
+            "import json, os, pathlib; from spc_site import env;"
+            "env.load_dotenv(pathlib.Path('.env'));"
+            "given = {v.name: env.raw(v.name, os.environ) for v in env.VARIABLES};"
+            "print(json.dumps({name: env.read(name) if text else None for name, text in given.items()}))"
+        )
+        done = subprocess.run(
+            [environment.PYTHON, "-c", code],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Trouble(done.stderr.strip().rpartition("\n")[2])
+        settings: dict[str, Any] = json.loads(done.stdout)
+        return settings
+
+    def _take_ports(self) -> None:
+        """Choose the ports, those of the last run if possible: links in old messages name them."""
+        host = self._options.host
+        self._listener = _listen(host, self._options.port or self._memory.get("port"), 8000)
+        port = self._listener.getsockname()[1]
+        public = _public_address() if host in {"0.0.0.0", "::"} else host  # noqa: S104
+        self.url = str(self._settings["FRONTEND_URL"] or f"http://{public}:{port}")
+        self._memory["port"] = port
+        if not self._settings["FRONTEND_URL"]:
+            self._environment |= {"FRONTEND_URL": self.url, "ALLOW_HTTP": "true"}
+        if not self._settings["ALLOWED_HOSTS"]:
+            names = dict.fromkeys(["localhost", "127.0.0.1", "[::1]", public, socket.gethostname()])
+            self._environment["ALLOWED_HOSTS"] = ",".join(names)
+        if self._is_demo:
+            wanted = self._options.sandbox_port or self._memory.get("sandbox_port")
+            with _listen(host, wanted, 8001) as sandbox:
+                sandbox_port = sandbox.getsockname()[1]
+            self._memory["sandbox_port"] = sandbox_port
+            self._sandbox_url = f"http://{public}:{sandbox_port}"
+            self._environment["WEBHOOK_BASE_URL"] = (
+                f"http://127.0.0.1:{sandbox_port}/cgi-bin/webhook/send?key="
+            )
+            self._environment |= {f"{name}_WEBHOOK_KEY": key for name, key in DEMO_KEYS.items()}
+        MEMORY.write_text(json.dumps(self._memory), encoding="utf-8")
+
+    # --- the parts ----------------------------------------------------------------------------
+
+    def _start_redis(self, line: Step) -> None:
+        if self._settings["REDIS_URL"]:
+            self._redis = "the one of REDIS_URL"
+            line.outcome(self._redis)
+            return
+        binary = redis_server.find(environment.SITE_PACKAGES)
+        if binary is not None:
+            server = redis_server.Server(binary, VAR / "redis")
+            is_running = self._runs(server)
+            if not is_running:
+                server.forget()
+                is_running = self._runs(server)
+            if is_running:
+                self._redis = f"{binary.words}, private socket"
+                self._environment["REDIS_URL"] = server.url
+        line.outcome(self._redis)
+
+    def _runs(self, server: redis_server.Server) -> bool:
+        """Start a server of ours; tell whether it answers. One that does not is ended again."""
+        server.prepare()
+        self._start("redis", *server.argv(), is_base=True)
+        if _wait_until(server.answers, seconds=5.0):
+            return True
+        self._supervisor.stop(patience_s=1.0)  # nothing else runs yet
+        return False
+
+    def _collect_static(self, line: Step) -> None:
+        """Gather and compress the files of the pages, if any of them changed."""
+        folders = [ROOT / environment.PRODUCTION, *ROOT.glob("*/static/**/*"), *ROOT.glob("*/*/static/**/*")]
+        facts = [f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in sorted(folders)]
+        digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()
+        if self._memory.get("static") == digest and (ROOT / "staticfiles" / "staticfiles.json").exists():
+            line.outcome("up to date")
+            return
+        self._manage("collectstatic", "--noinput", "--clear", line=line, doing="collecting")
+        self._memory["static"] = digest
+        MEMORY.write_text(json.dumps(self._memory), encoding="utf-8")
+        line.outcome("collected")
+
+    def _start_sandbox(self, line: Step) -> None:
+        keys = [word for name, key in DEMO_KEYS.items() for word in ("--key", f"{name}={key}")]
+        port = str(self._memory["sandbox_port"])
+        store = str(VAR / "sandbox.jsonl")
+        self._start("sandbox", *map(str, MANAGE), "wecom_sandbox", "--port", port, *keys, "--store", store)
+        self._await("sandbox", f"http://127.0.0.1:{port}/", line)
+        line.outcome("started")
+
+    def _start_web(self, line: Step) -> None:
+        assert self._listener is not None
+        descriptor = self._listener.fileno()
+        argv = [str(environment.PYTHON), "-m", "gunicorn", "--bind", f"fd://{descriptor}"]
+        argv += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+        argv += ["--graceful-timeout", "5", "--no-control-socket", "spc_site.wsgi"]
+        self._start("web", *argv, pass_fds=(descriptor,))
+        self._await("web", f"http://127.0.0.1:{self._listener.getsockname()[1]}/healthz", line)
+        line.outcome("started")
+
+    def _import_examples(self) -> None:
+        """Import the example workbooks; what is already there is recognised and left alone."""
+        iqc = sorted((ROOT / "examples").glob("iqc_*.xlsx"))
+        own = [path for path in iqc if "self" in path.stem]
+        suppliers = [path for path in iqc if path not in own]
+        oqc = sorted((ROOT / "examples").glob("oqc_*.xlsx"))
+        for title, paths, words in (
+            ("Examples: suppliers", suppliers, ("import_iqc", "--origin", "supplier")),
+            ("Examples: own IQC", own, ("import_iqc", "--origin", "self")),
+            ("Examples: OQC", oqc, ("import_oqc",)),
+        ):
+            if paths:
+                with step(title) as line:
+                    self._import(line, *words, *map(str, paths))
+
+    def _import(self, line: Step, *words: str) -> None:
+        """Run an import command; its progress bar shows where this is a terminal."""
+        if not sys.stderr.isatty():
+            output = self._manage(*words, line=line, doing="importing")
+        else:
+            line.show("importing\n")
+            done = subprocess.run(
+                [*MANAGE, *words],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            output = done.stdout
+            if done.returncode != 0:
+                raise Trouble(output)
+        line.outcome(output.strip().rpartition("\n")[2] or "imported")
+
+    # --- helpers ------------------------------------------------------------------------------
+
+    def _manage(self, *words: str, line: Step, doing: str) -> str:
+        return run_quietly([*MANAGE, *words], line=line, doing=doing, log="setup", env=self._environment)
+
+    def _start(self, name: str, *argv: str, is_base: bool = False, pass_fds: tuple[int, ...] = ()) -> None:
+        log = LOGS / f"{name}.log"
+        if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        self._supervisor.start(
+            Program(
+                name=name,
+                argv=argv,
+                environment=self._environment,
+                directory=ROOT,
+                log=log,
+                is_base=is_base,
+                pass_fds=pass_fds,
+            )
+        )
+
+    def _await(self, name: str, url: str, line: Step) -> None:
+        """Wait until a server answers HTTP with whatever; Trouble with its last words if it does not."""
+
+        def looks_up() -> bool:
+            line.show("starting")
+            return self._supervisor.pid(name) is None or _answers_http(url)
+
+        if not _wait_until(looks_up, seconds=60.0) or self._supervisor.pid(name) is None:
+            log = LOGS / f"{name}.log"
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+            raise Trouble("\n".join([f"The {name} does not start:", *(f"    {text}" for text in lines)]))
+
+
+def _tell_death(death: Death) -> None:
+    again = f"in {death.pause_s:.0f} s" if death.pause_s else "now"
+    say(f"! {death.program.name} ended ({death.cause}); it is started again {again}.")
+    for text in death.last_lines:
+        say(f"    {text}")
+    if death.program.log is not None:
+        say(f"    … {death.program.log.relative_to(ROOT)}")
+
+
+def _listen(host: str, wanted: int | None, default: int) -> socket.socket:
+    """Return a socket that listens on the wanted port, or says that it is taken and takes the next."""
+    first = wanted or default
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in [*range(first, min(first + 100, 65536)), 0]:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(128)
+        except PermissionError:
+            listener.close()
+            raise Trouble(f"Port {port} is for root only; choose one above 1023 with --port.") from None
+        except OSError as error:
+            listener.close()
+            if isinstance(error, socket.gaierror) or error.errno == 99:  # EADDRNOTAVAIL
+                raise Trouble(f"This machine has no address {host}.") from None
+            continue
+        if (taken := listener.getsockname()[1]) != first:
+            say(f"  Port {first} is taken by another program; using {taken}.")
+        return listener
+    raise Trouble("No free port was found.")
+
+
+def _public_address() -> str:
+    """Return the address of this machine that others reach it by, or the loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # documentation address: nothing is sent
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def _answers_http(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  our own address
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def _wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _demo_password() -> str:
+    """Return the password of the demo accounts, made once and readable by the owner alone."""
+    with contextlib.suppress(FileNotFoundError):
+        return PASSWORD.read_text(encoding="ascii").strip()
+    descriptor = os.open(PASSWORD, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(password := secrets.token_urlsafe(9))
+    return password
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
