@@ -34,6 +34,7 @@ from redis.retry import Retry
 from rq.exceptions import DuplicateJobError
 from rq.job import Job
 from rq.queue import Queue
+from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
 from spc_site import clock
@@ -399,7 +400,7 @@ def run_worker(queue: str) -> None:
             worker = DrainWorker(
                 [django_rq.get_queue(queue, connection=connection, commit_mode="auto")],
                 connection=connection,
-                serializer=settings.RQ_QUEUES[queue]["SERIALIZER"],
+                serializer=JSONSerializer,  # the one of the queues (settings)
                 log_job_description=False,
                 worker_ttl=20,  # waits 5 s for a ring, then shows that it is alive
             )

@@ -74,7 +74,7 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         missed. The condition names the row's own columns only: PostgreSQL looks at them again
         after it has waited for another claimer, which it does not do for a subquery.
         """
-        self.bulk_create([Schedule(name=name, next_run=now)], ignore_conflicts=True)
+        Schedule.objects.bulk_create([Schedule(name=name, next_run=now)], ignore_conflicts=True)
         due = Q(next_run__lte=now) | Q(next_run__gt=now + interval)
         return self.filter(due, name=name).update(last_run=now, next_run=now + interval) == 1
 
