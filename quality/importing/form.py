@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import TypeAlias
 
+from openpyxl.cell.cell import Cell
 from openpyxl.comments import Comment
 from openpyxl.formatting.rule import FormulaRule
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from quality.importing.meanings import COLUMN_BY_KEY, FIELD_BY_KEY, PARTY_FIELD
@@ -36,11 +39,12 @@ _THIN = Side(style="thin", color="FF7F7F7F")
 _BORDER = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
 _CENTRE = Alignment(horizontal="center", vertical="center", wrap_text=True)
 _LEFT = Alignment(horizontal="left", vertical="center", wrap_text=True)
+_OPEN = Alignment(horizontal="left", vertical="center")
 _LABEL_FILL = PatternFill("solid", fgColor="FFF2F2F2")
 _TITLE_FILL = PatternFill("solid", fgColor="FFDCE6F1")
 _RED = Font(name=_FONT, size=9, color="FFC00000", bold=True)
 
-Cell = str | float | int | Decimal | date | None
+Value: TypeAlias = "str | float | int | Decimal | date | None"
 """What a form may be filled with. Text stays text, also where it looks like a number."""
 
 
@@ -48,8 +52,8 @@ Cell = str | float | int | Decimal | date | None
 class FormRow:
     """One characteristic of a form, by the keys of `meanings.COLUMNS`; `values` are its samples."""
 
-    cells: Mapping[str, Cell]
-    values: Sequence[Cell] = ()
+    cells: Mapping[str, Value]
+    values: Sequence[Value] = ()
 
 
 @dataclass(slots=True)
@@ -61,7 +65,7 @@ class Form:
     """
 
     kind: str
-    fields: Mapping[str, Cell] = field(default_factory=dict)
+    fields: Mapping[str, Value] = field(default_factory=dict)
     rows: Sequence[FormRow] = ()
     samples: int = 32
     lines: int = 1
@@ -116,7 +120,7 @@ def draw_form(sheet: Worksheet, form: Form, *, top: int = 1) -> dict[str, str | 
     ):
         sheet.column_dimensions[get_column_letter(column)].width = width
     if top == 1:
-        sheet.freeze_panes = sheet.cell(row=title_row + 2, column=3)
+        sheet.freeze_panes = f"C{title_row + 2}"
         sheet.print_title_rows = f"{title_row}:{title_row + 1}"
         _set_up_print(sheet)
     return results
@@ -247,7 +251,7 @@ def _results(filled: FormRow) -> dict[str, str | float]:
     return results
 
 
-def _float(value: Cell) -> float | None:
+def _float(value: Value) -> float | None:
     return float(value) if isinstance(value, int | float | Decimal) else None
 
 
@@ -268,9 +272,8 @@ def _draw_footer(sheet: Worksheet, row: int, last_column: int, remark: str) -> N
     _merge(sheet, row, 1, row, 2, "备注 Remark", fill=_LABEL_FILL)
     _merge(sheet, row, 3, row, last_column, remark, align=_LEFT)
     sheet.row_dimensions[row].height = 24
-    for label, column in (("检验 Inspected by:", 1), ("审核 Reviewed by:", 5), ("批准 Approved by:", 12)):
-        cell = sheet.cell(row=row + 1, column=column, value=label)
-        cell.font = Font(name=_FONT, size=10)
+    for text, column in (("检验 Inspected by:", 1), ("审核 Reviewed by:", 5), ("批准 Approved by:", 12)):
+        _write(sheet, row + 1, column, text, size=10, border=False, align=_OPEN)
 
 
 def _merge(
@@ -279,14 +282,14 @@ def _merge(
     left: int,
     bottom: int,
     right: int,
-    value: Cell,
+    value: Value,
     *,
     size: int = 9,
     bold: bool = False,
     border: bool = True,
     fill: PatternFill | None = None,
     align: Alignment = _CENTRE,
-):  # type: ignore[no-untyped-def]  # openpyxl's Cell has no public type for a merged area's corner
+) -> Cell:
     """Write into the first cell of an area, merge it, and draw its border all round."""
     if (top, left) != (bottom, right):
         sheet.merge_cells(start_row=top, start_column=left, end_row=bottom, end_column=right)
@@ -301,15 +304,17 @@ def _write(
     sheet: Worksheet,
     row: int,
     column: int,
-    value: Cell,
+    value: Value,
     *,
     size: int = 9,
     bold: bool = False,
     border: bool = True,
     fill: PatternFill | None = None,
     align: Alignment = _CENTRE,
-):  # type: ignore[no-untyped-def]
-    cell = sheet.cell(row=row, column=column, value=value)
+) -> Cell:
+    cell = sheet.cell(row=row, column=column)
+    assert isinstance(cell, Cell)
+    cell.value = value
     cell.font = Font(name=_FONT, size=size, bold=bold)
     cell.alignment = align
     if border:
@@ -336,8 +341,9 @@ def _set_up_print(sheet: Worksheet) -> None:
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.paperSize = 9  # A4
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.print_options.horizontalCentered = True
     for side in ("left", "right", "top", "bottom"):
         setattr(sheet.page_margins, side, 0.4)
+    assert sheet.oddFooter is not None
     sheet.oddFooter.center.text = "第 &P 页 / 共 &N 页"

@@ -18,6 +18,7 @@ from spc_site.lib.text import NumberError, label_key, parse_number, tidy
 
 _ABSENT = frozenset(ABSENT_WORDS)
 _REFERENCE = frozenset(label_key(word) for word in REFERENCE_WORDS)
+_MAY_BE_REFERENCE = re.compile(r"[(（\[]|参|ref", re.IGNORECASE)
 _BRACKETED_NUMBER = re.compile(r"[(\[]\s*[⌀ØøΦφ]?\s*[\d.]+\s*\S{0,4}\s*[)\]]")
 _REFERENCE_NOTE = re.compile(r"[(\[]([^()\[\]]*)[)\]]|(\S+)$")
 
@@ -75,6 +76,8 @@ def _parse(text: str) -> _Numbers | None:
 
 def is_reference(spec: str) -> bool:
     """Say whether a specification marks its dimension as for reference: `(10.5)`, `10.5（参考）`, `REF`."""
+    if not _MAY_BE_REFERENCE.search(spec):
+        return False
     text = tidy(spec)
     if _BRACKETED_NUMBER.fullmatch(text):
         return True
@@ -105,10 +108,10 @@ def read_limits(written: Written, unit: str = "") -> Limits:
         limits.faults.append(
             ("usl" if written.usl else "spec", CellFault("limits_reversed", usl=_text(usl), lsl=_text(lsl)))
         )
-    known = [number for number in (computed.nominal, lsl, usl) if number is not None]
     limits.nominal, limits.lsl, limits.usl = _text(computed.nominal), _text(lsl), _text(usl)
+    known = [text for text in (limits.nominal, limits.lsl, limits.usl) if text]
     limits.unit = unit or computed.unit
-    limits.decimals = max((_decimals(number) for number in known), default=None)
+    limits.decimals = max((len(text.partition(".")[2]) for text in known), default=None)
     return limits
 
 
@@ -181,12 +184,8 @@ def _finer(given: Decimal | None, computed: Decimal | None) -> Decimal | None:
     """Return the limit given in a column; of two that agree, the one with more decimals (73.950)."""
     if given is None or computed is None or given != computed:
         return computed if given is None else given
-    return max(given, computed, key=_decimals)
+    return min(given, computed, key=lambda number: int(number.as_tuple().exponent))
 
 
 def _text(number: Decimal | None) -> str:
     return "" if number is None else format(number, "f")
-
-
-def _decimals(number: Decimal) -> int:
-    return max(0, -int(number.as_tuple().exponent))

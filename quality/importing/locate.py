@@ -101,8 +101,13 @@ def _find_tables(sheet: Sheet, layout: Layout, problems: list[Problem]) -> list[
 
 
 def _title_hits(cells: list[CellValue], layout: Layout) -> dict[int, str]:
-    """Map columns of a row to the keys that their texts title."""
-    hits = {}
+    """Map columns of a row to the keys that their texts title.
+
+    A row with a fraction is a row of data: that spares asking about its texts.
+    """
+    hits: dict[int, str] = {}
+    if any(type(value) is float and value % 1 for value in cells):
+        return hits
     for column, value in enumerate(cells):
         if type(value) is str and value and (key := layout.column(value)):
             hits[column] = key

@@ -175,8 +175,8 @@ class _BlockReader:
         """
         value = found.value
         if isinstance(value, int | float) and not isinstance(value, bool):
-            code = self._sheet.number_format(found.row, found.column) or ""
-            return decimal_text(value).zfill(len(code)) if _ZEROS.fullmatch(code) else value
+            digits = self._sheet.number_format(found.row, found.column) or ""
+            return decimal_text(value).zfill(len(digits)) if _ZEROS.fullmatch(digits) else value
         if isinstance(value, date):
             code = self._sheet.number_format(found.row, found.column)
             if code is not None and not _YEAR.search(code):

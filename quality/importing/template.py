@@ -19,7 +19,7 @@ _VALUES = (
     "测量值",
     "Measured values",
     "",
-    "数值直接填写，没有测量的留空；外观等填 OK 或 NG，同一行不要混用。列不够时可插入列并续写样本号",
+    "直接填数值，没测的留空；外观等填 OK 或 NG，不要混用。样本多时请插入列",
     (
         "Write numbers as they are, leave blank what was not measured; OK or NG for visual checks, never both "
         "in one row. Insert columns and go on numbering where 32 do not suffice"
@@ -51,7 +51,7 @@ def _instructions(sheet: Worksheet, kind: str) -> None:
     required = {rule.key for rule in CANONICAL.fields if kind in rule.required_for}
     fields = [(FIELD_BY_KEY[key], key in required) for key in header_keys(kind)]
     columns = [(COLUMN_BY_KEY[key], COLUMN_BY_KEY[key].required) for key in LEADING]
-    rows: list[tuple[object, ...]] = [("栏目", "Name", "必填", "怎样填写", "How to fill in", "示例")]
+    rows: list[tuple[str | float, ...]] = [("栏目", "Name", "必填", "怎样填写", "How to fill in", "示例")]
     for column, is_required in (*fields, *columns):
         rows.append(
             (

@@ -109,7 +109,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     # --- a cell --------------------------------------------------------------------------
     "excel_error": (
         "是 Excel 错误值 {value}。请改正公式，或填写数值；没有测量的请留空。",
-        "Holds the Excel error {value}. Correct the formula, write the value, or leave it blank if not measured.",
+        "Holds the Excel error {value}. Correct the formula, write the value, or leave it blank.",
     ),
     "uncached": (
         "公式没有保存计算结果。请用 Excel 打开并保存一次，或直接填写数值。",

@@ -174,7 +174,7 @@ def _streams(data: bytes) -> dict[str, Callable[[], bytes]]:
 def _fat_sectors(data: bytes, size: int) -> Iterator[int]:
     """Yield the sectors that hold the allocation table: 109 named in the header, then a list of lists."""
     (following, count) = struct.unpack_from("<II", data, 68)
-    numbers = struct.unpack_from("<109I", data, 76)
+    numbers = list(struct.unpack_from("<109I", data, 76))
     for _ in range(min(count, len(data) // size) + 1):
         yield from (number for number in numbers if number < _END_OF_CHAIN)
         if following >= _END_OF_CHAIN:

@@ -2,7 +2,7 @@
 
 Byte searches instead of an XML tree: a sheet of 450,000 cells is searched in the time in which
 a parser would read a tenth of it. Only a sheet that has error values, formulas without a
-stored result or percentages is walked cell by cell.
+stored result or percentages, or that is written in an unusual way, is walked cell by cell.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from xml.etree import ElementTree
 
 from spc_site.lib.looks import Limits, Look, WorkbookError, is_percent_format
 
-_ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
-_ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s(?:[^>]*?\s)?r\s*=\s*[\"'](\d+)[\"']")
-_CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
-_CELL_COLUMN = re.compile(rb"<(?:\w+:)?c\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Z]+)\d+[\"']")
-_ERROR_CELL = re.compile(rb"\st\s*=\s*[\"']e[\"']")
-_UNCACHED_CELL = re.compile(
-    rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+_PLAIN_ROW = re.compile(rb'<row r="(\d+)"')
+_PLAIN_CELL = re.compile(rb'<c r="([A-Z]+)\d')
+_PLAIN_UNCACHED = (
+    re.compile(rb"</f>\s*(?:<v ?/>|<v></v>)?\s*</c>"),
+    re.compile(rb"<f[^>]*/>\s*(?:<v ?/>|<v></v>)?\s*</c>"),
 )
+_UNUSUAL = (b"='", b" =", b"= ")
+"""Legal in XML, but no common program writes it; a sheet with any of it is walked, not searched."""
+
 _ROW_OR_CELL = re.compile(rb"<(?:\w+:)?(row|c)(\s[^>]*?)?(/?)>")
 _CELL_END = re.compile(rb"</(?:\w+:)?c>")
 _ATTRIBUTE = re.compile(rb"\s(r|s|t)\s*=\s*[\"']([^\"']*)[\"']")
@@ -69,26 +70,19 @@ class Package:
     def look(self, index: int) -> Look:
         """Return the extent of a sheet and its cells that are not what they seem."""
         xml = self._sheet_xml(index)
-        start, end = xml.find(b"sheetData"), xml.rfind(b"sheetData")
-        body = xml[start:end]
-        rows, columns = _ROW_NUMBER.findall(body), _CELL_COLUMN.findall(body)
-        look = Look(
-            height=max(map(int, rows), default=0), width=max(map(_column_number, set(columns)), default=0)
+        body = xml[xml.find(b"sheetData") : xml.rfind(b"sheetData")]
+        extent = _plain_extent(body)
+        if extent and extent.fits(self._limits) and not self._has_special_cells(body):
+            return extent
+        return self._walk(body)
+
+    def _has_special_cells(self, body: bytes) -> bool:
+        """Search a plainly written sheet for errors, uncached formulas and percentages."""
+        return (
+            b't="e"' in body
+            or any(pattern.search(body) for pattern in _PLAIN_UNCACHED)
+            or any(b's="%d"' % style in body for style in self._percent_styles)
         )
-        implied = len(rows) < len(_ROW.findall(body)) or len(columns) < len(_CELL.findall(body))
-        has_percents = any(
-            re.search(rb"\ss\s*=\s*[\"']%d[\"']" % style, body) for style in self._percent_styles
-        )
-        if has_percents or _ERROR_CELL.search(body) or _UNCACHED_CELL.search(body):
-            self._walk(body, look)
-        if implied or not look.fits(self._limits):
-            # Positions may be left out, and a format may reach down to the last row of Excel:
-            # what counts are the cells with content.
-            look.height = look.width = 0
-            for row, column, _, inner in _cells(body):
-                if inner:
-                    look.height, look.width = max(look.height, row + 1), max(look.width, column + 1)
-        return look
 
     def number_format(self, index: int, row: int, column: int) -> str | None:
         """Return the number format code of one cell, None for General or where there is no cell."""
@@ -100,9 +94,14 @@ class Package:
                 break
         return None
 
-    def _walk(self, body: bytes, look: Look) -> None:
+    def _walk(self, body: bytes) -> Look:
+        """Look at every cell. Those without content do not count: a format may reach to the last row."""
+        look = Look()
         percents = self._percent_styles
         for row, column, attributes, inner in _cells(body):
+            if not inner:
+                continue
+            look.height, look.width = max(look.height, row + 1), max(look.width, column + 1)
             kind = attributes.get(b"t", b"n")
             value = _VALUE.search(inner)
             if kind == b"e":
@@ -113,6 +112,7 @@ class Package:
                     look.uncached.add((row, column))
             elif kind == b"n" and percents and _number(attributes.get(b"s")) in percents:
                 look.percents.add((row, column))
+        return look
 
     def _inflate(self, name: str, *, keep: bool = True) -> bytes:
         """Inflate a member without believing its declared size; count every byte of it."""
@@ -232,6 +232,18 @@ def _column_number(letters: bytes) -> int:
     for letter in letters.upper():
         number = number * 26 + letter - 64
     return number
+
+
+def _plain_extent(body: bytes) -> Look | None:
+    """Return the extent of a sheet written as common programs do, None for any other."""
+    if any(sign in body for sign in _UNUSUAL):
+        return None
+    rows, columns = _PLAIN_ROW.findall(body), _PLAIN_CELL.findall(body)
+    if len(rows) != body.count(b"<row") or len(columns) != body.count(b"<c"):
+        return None  # positions left out, or elements we do not expect here
+    return Look(
+        height=max(map(int, rows), default=0), width=max(map(_column_number, set(columns)), default=0)
+    )
 
 
 def _cells(xml: bytes) -> Iterator[tuple[int, int, dict[bytes, bytes], bytes]]:

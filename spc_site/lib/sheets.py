@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 import python_calamine as calamine
 
@@ -187,7 +187,7 @@ def _read_sheet(
     if not look.fits(limits):
         raise WorkbookError("sheet_too_large", sheet=name, rows=str(limits.rows), columns=str(limits.columns))
     grid = workbook.get_sheet_by_index(index)
-    rows: list[list[CellValue]] = grid.to_python(skip_empty_area=False)
+    rows = cast("list[list[CellValue]]", grid.to_python(skip_empty_area=False))
     for (row, column), code in look.errors.items():
         _put(rows, row, column, ExcelError(code))
     for row, column in look.uncached:

@@ -25,6 +25,7 @@ _LABEL_END = re.compile(r"\s*[:：]\s*")
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 _MINUS = str.maketrans({"−": "-", "–": "-", "﹣": "-", "。": ".", "﹢": "+"})
+_SIMPLE = re.compile(r"-?[1-9]\d{0,14}(?:\.\d{1,15})?|-?0\.\d{0,14}[1-9]", re.ASCII)
 _PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+|(?: \d{3})+)(?:\.\d+)?", re.ASCII)
 _SCIENTIFIC = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d{1,3}", re.ASCII)
@@ -112,6 +113,8 @@ def parse_number(text: str, unit: str = "") -> str:
     NumberError
         With the way in which the text is no number.
     """
+    if _SIMPLE.fullmatch(text):
+        return text
     text = unicodedata.normalize("NFKC", text).translate(_MINUS).translate(_INVISIBLE).strip()
     if unit and not text[-1:].isdigit():
         suffix = unicodedata.normalize("NFKC", unit).strip()
