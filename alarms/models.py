@@ -91,6 +91,19 @@ class Alarm(models.Model):
     def is_open(self) -> bool:
         return self.status in OPEN
 
+    @property
+    def where(self) -> str:
+        """Return the first line of the description: what a list has room for."""
+        return self.description.partition("\n")[0]
+
+    @property
+    def status_tone(self) -> str:
+        return STATUS_TONES[AlarmStatus(self.status)]
+
+    @property
+    def severity_tone(self) -> str:
+        return SEVERITY_TONES[Severity(self.severity)]
+
 
 class AlarmEvent(models.Model):
     """A line of an alarm's timeline; never changed."""
@@ -123,3 +136,16 @@ class AlarmEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def tone(self) -> str:
+        return _EVENT_TONES.get(AlarmEvent.Kind(self.kind), "blue")
+
+
+_EVENT_TONES = {
+    AlarmEvent.Kind.RAISED: "red",
+    AlarmEvent.Kind.REPEATED: "red",
+    AlarmEvent.Kind.ESCALATED: "red",
+    AlarmEvent.Kind.ACKNOWLEDGED: "amber",
+    AlarmEvent.Kind.RESOLVED: "green",
+}

@@ -72,7 +72,7 @@ def alarm_request(report: Report, entry: ReportEntry) -> AlarmRequest:
         source=f"quality.{entry.KIND}",
         subject=subject(entry),
         title=f"{report.part.name} {entry.name} {verdict.headline}",
-        description="\n".join(verdict.sentences),
+        description="\n".join((f"{report.party.name} · {report.lot}", *verdict.sentences)),
         severity="critical" if entry.is_out_of_spec else "warning",
         value=f"{capability['value']:.2f}" if capability else "",
         threshold=str(capability["limit"]) if capability else "",

@@ -5,6 +5,7 @@ Every reader passes through `visible_reports`: the one place that decides who se
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,14 +26,16 @@ from django.db.models import (
     Q,
     QuerySet,
     Sum,
+    Value,
     When,
     Window,
 )
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, RowNumber, TruncDate
+from django.db.models.functions import Cast, NullIf, RowNumber, TruncDate
 from django.utils import timezone
 
 from accounts.roles import SUPPLIER
+from notifications.models import Notification
 from quality.choices import Status
 from quality.kinds import IQC, KINDS, Kind
 from quality.models import JudgementDefaults
@@ -40,7 +43,7 @@ from quality.models.reports import EntryQuerySet, Report, ReportEntry
 
 Viewer = AbstractBaseUser | AnonymousUser
 
-_ABNORMAL_FIRST = Case(
+ABNORMAL_FIRST = Case(
     When(status=Status.ABNORMAL, then=0),
     When(status=Status.ERROR, then=1),
     When(status=Status.PENDING, then=2),
@@ -164,7 +167,7 @@ def report_entries(report: Report, *, status: str = "", text: str = "") -> Entry
         entries = entries.filter(status=status)
     if text:
         entries = entries.filter(name__icontains=text)
-    return entries.select_related("characteristic").order_by(_ABNORMAL_FIRST, "position")
+    return entries.select_related("characteristic").order_by(ABNORMAL_FIRST, "position")
 
 
 def import_logs(report: Report) -> list[Any]:
@@ -201,6 +204,17 @@ def current_entry(entry: ReportEntry) -> Any | None:
         .filter(report=entry.report_id, characteristic=entry.characteristic_id)
         .first()
     )
+
+
+def messages_about(entry: ReportEntry, *, subjects: tuple[str, str]) -> list[Notification]:
+    """Return the messages that told of an entry, alone or in its report's summary (1 query).
+
+    `subjects` are the names of the entry and of its report in messages; a summary counts where it
+    carries the entry's link.
+    """
+    link = re.compile(re.escape(entry.get_absolute_url()) + r"(?![0-9])")
+    found = Notification.objects.filter(subject__in=subjects).order_by("created_at", "pk")
+    return [message for message in found if message.subject == subjects[0] or link.search(message.content)]
 
 
 def judgement_defaults() -> JudgementDefaults:
@@ -310,8 +324,9 @@ def capability_matrix(user: Viewer, *, suppliers: int, lots: int, since: date) -
 
 def _lowest_cpk(report_ids: Iterable[int]) -> dict[int, float]:
     entries = IQC.entry_model.objects.current().filter(report__in=list(report_ids))
-    cpk = Cast(KT("statistics__ppk"), FloatField())
-    return dict(entries.order_by().values_list("report_id").annotate(Min(cpk)))
+    # SQLite gives the JSON null as the text "null", which a cast would turn into 0.
+    cpk = Cast(NullIf(KT("statistics__ppk"), Value("null")), FloatField())
+    return dict(entries.order_by().values_list("report_id").annotate(lowest=Min(cpk)))
 
 
 @dataclass(frozen=True, slots=True)

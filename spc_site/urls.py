@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from spc_site import api
+from spc_site.pages import dashboard, search
 
 urlpatterns = [
+    path("", dashboard.dashboard, name="dashboard"),
+    path("search/", search.search, name="search"),
+    path("", include("accounts.urls")),
+    path("", include("quality.urls")),
+    path("alarms/", include("alarms.urls")),
+    path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
 ]

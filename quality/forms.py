@@ -1,0 +1,97 @@
+"""What people type into the pages of inspection."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from quality.choices import Origin, Status
+from quality.kinds import KINDS, Kind
+from quality.selectors import ReportFilter, Viewer, parties
+
+
+class ReportFilterForm(forms.Form):
+    """Narrow a list of reports; anything odd in the address counts as blank."""
+
+    q = forms.CharField(
+        label=_("批号、料号、报告编号"), required=False, widget=forms.TextInput(attrs={"type": "search"})
+    )
+    status = forms.ChoiceField(label=_("状态"), required=False, choices=[("", _("全部")), *Status.choices])
+    party = forms.ModelChoiceField(queryset=None, required=False, empty_label=_("全部"))
+    origin = forms.ChoiceField(label=_("来源"), required=False, choices=[("", _("全部")), *Origin.choices])
+    since = forms.DateField(
+        label=_("导入日期 从"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    until = forms.DateField(
+        label=_("到"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def __init__(self, data: Any, *, kind: Kind, user: Viewer) -> None:
+        super().__init__(data)
+        party = self.fields["party"]
+        assert isinstance(party, forms.ModelChoiceField)
+        party.queryset = parties(user, kind)
+        party.label = kind.party_label
+        if len(kind.origins) < 2:
+            del self.fields["origin"]
+
+    @property
+    def wanted(self) -> ReportFilter:
+        """Return the filter that was asked for, leaving out what cannot be read."""
+        self.is_valid()
+        given = self.cleaned_data
+        party = given.get("party")
+        return ReportFilter(
+            status=given.get("status", ""),
+            party=party.pk if party else None,
+            origin=given.get("origin", ""),
+            since=given.get("since"),
+            until=given.get("until"),
+            text=unicodedata.normalize("NFKC", given.get("q", "")).strip(),
+        )
+
+
+class _ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class _ManyFilesField(forms.FileField):
+    """Several files at once; each is checked like one."""
+
+    widget = _ManyFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        files = data if isinstance(data, list | tuple) else [data]
+        return [super(_ManyFilesField, self).clean(file, initial) for file in files or [None]]
+
+
+class UploadForm(forms.Form):
+    """Workbooks to import, and who measured."""
+
+    kind = forms.ChoiceField(label=_("报告种类"), widget=forms.RadioSelect)
+    origin = forms.ChoiceField(
+        label=_("测量来源"), choices=Origin.choices, initial=Origin.SUPPLIER, widget=forms.RadioSelect
+    )
+    files = _ManyFilesField(
+        label=_("Excel 文件（.xlsx、.xls，可多选）"),
+        widget=_ManyFilesInput(attrs={"accept": ".xlsx,.xlsm,.xls,.xlsb,.ods"}),
+    )
+
+    def __init__(self, *args: Any, kinds: Sequence[Kind], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind = self.fields["kind"]
+        assert isinstance(kind, forms.ChoiceField)
+        kind.choices = [(one.code, f"{one.title} {one.code}") for one in kinds]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        kind = KINDS.get(given.get("kind", ""))
+        if kind is not None and given.get("origin") not in kind.origins:
+            given["origin"] = next(iter(kind.origins))  # an outgoing report is always our own
+        return given

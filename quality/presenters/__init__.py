@@ -1,0 +1,21 @@
+"""Rows and results → what the templates show: plain dataclasses, finished words, finished SVG.
+
+Nothing here queries. Charts are computed anew from the stored values; verdict and reasons are
+the stored ones.
+"""
+
+from quality.presenters.charts import chart_labels
+from quality.presenters.entry import EntryPage, entry_page, siblings
+from quality.presenters.lists import entry_rows, report_facts, report_rows
+from quality.presenters.timeline import timeline
+
+__all__ = [
+    "EntryPage",
+    "chart_labels",
+    "entry_page",
+    "entry_rows",
+    "report_facts",
+    "report_rows",
+    "siblings",
+    "timeline",
+]

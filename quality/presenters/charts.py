@@ -1,0 +1,229 @@
+"""The pictures of an entry: control charts with their sentences, histogram, small line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quality import spc, wording
+from quality.choices import ReasonCode
+from quality.models.reports import ReportEntry
+from quality.presenters.numbers import number, numbers
+from spc_site.lib import svg
+
+_SPARK_POINTS = 48
+
+_SIDES = {"high": "upper", "low": "lower", "both": "both"}
+_CHART_PARTS = {"x": "i"}
+"""Where the engine's name of a chart differs from the stored one."""
+
+_WHOLE_WINDOW = {spc.Kind.RUN, spc.Kind.TREND, spc.Kind.ALTERNATION, spc.Kind.WITHIN}
+"""Rules that every point of the window takes part in: the sentence names all of them."""
+
+CHART_TITLES: dict[str, Promise] = {
+    "i_mr": gettext_lazy("单值–移动极差控制图"),
+    "xbar_r": gettext_lazy("均值–极差控制图"),
+    "xbar_s": gettext_lazy("均值–标准差控制图"),
+    "median_r": gettext_lazy("中位数–极差控制图"),
+    "three_way": gettext_lazy("三方控制图"),
+}
+PANEL_NAMES: dict[str, Promise] = {
+    "x": gettext_lazy("单值"),
+    "xbar": gettext_lazy("均值"),
+    "median": gettext_lazy("中位数"),
+    "mr": gettext_lazy("移动极差"),
+    "r": gettext_lazy("极差"),
+    "s": gettext_lazy("标准差"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNote:
+    """A rule that fires on the chart: its number, its sentence, whether it made the entry abnormal."""
+
+    number: str
+    text: str
+    is_alarm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ControlView:
+    """The pair of control charts with its words."""
+
+    title: str
+    svg: SafeString
+    notes: Sequence[RuleNote]
+    remark: str
+
+
+def chart_labels(*, is_single: bool = False) -> svg.Labels:
+    """Return the words drawn on charts, in the language of the page."""
+    return svg.Labels(
+        target=_("目标"),
+        point=_("第 {} 个") if is_single else _("第 {} 组"),
+        excluded=_("已剔除"),
+        count=_("{} 个"),
+        no_data=_("没有可画的数据"),
+    )
+
+
+def control_view(entry: ReportEntry, chart: spc.ControlChart) -> ControlView:
+    alarming = {
+        (str(reason["rule"]), reason["chart"])
+        for reason in entry.reasons
+        if reason.get("code") == ReasonCode.CONTROL_RULE
+    }
+    name = str(CHART_TITLES[chart.chart])
+    is_single = chart.chart == "i_mr"
+    panels = [_panel(entry, series, alarming, is_single=is_single) for series in chart.series]
+
+    def build(layout: svg.LayoutName) -> svg.ChartSpec:
+        return svg.control_chart(
+            panels,
+            title=f"{entry.name} {name}",
+            layout=layout,
+            labels=chart_labels(is_single=is_single),
+            x_name=_("序号") if is_single else _("组"),
+        )
+
+    size = "" if is_single else f" n={entry.subgroup_size}"
+    return ControlView(
+        title=f"{name}{size}",
+        svg=SafeString(svg.render_responsive(build)),
+        notes=_rule_notes(entry, chart, alarming),
+        remark=_limits_remark(chart, is_single=is_single),
+    )
+
+
+def _limits_remark(chart: spc.ControlChart, *, is_single: bool) -> str:
+    if "limits" in chart.missing:
+        return _("没有控制限：%(why)s") % {"why": wording.missing_text(chart.missing["limits"])}
+    words = {"count": chart.stages[-1].points_used}
+    if is_single:
+        return _("控制限由本报告 %(count)s 个值算出") % words
+    return _("控制限由本报告 %(count)s 组算出") % words
+
+
+def _panel(
+    entry: ReportEntry, series: spc.Series, alarming: set[tuple[str, str]], *, is_single: bool
+) -> svg.ControlPanel:
+    by_point: dict[int, list[spc.Violation]] = defaultdict(list)
+    for violation in series.violations:
+        by_point[violation.point].append(violation)
+    part = _CHART_PARTS.get(series.kind, series.kind)
+    decimals = wording.decimals_of(entry)
+    shows_spec = series.kind == "x"
+    return svg.ControlPanel(
+        str(PANEL_NAMES[series.kind]),
+        series.points.tolist(),
+        centre=series.centre.tolist(),
+        ucl=series.ucl.tolist(),
+        lcl=series.lcl.tolist(),
+        usl=number(entry.usl) if shows_spec else None,
+        lsl=number(entry.lsl) if shows_spec else None,
+        unit=entry.unit,
+        decimals=decimals if shows_spec else decimals + 1,
+        violations=[
+            svg.Violation(
+                point,
+                tuple(violation.rule for violation in found),
+                "\n".join(wording.reason_text(_as_reason(series, [one]), entry) for one in found),
+                alarm=any((one.rule, part) in alarming for one in found),
+            )
+            for point, found in sorted(by_point.items())
+        ],
+    )
+
+
+def _as_reason(series: spc.Series, found: Sequence[spc.Violation]) -> dict[str, Any]:
+    """Return what a rule found in the form in which reasons are stored, so that one place words both."""
+    first = found[0]
+    if first.kind in _WHOLE_WINDOW:
+        points = sorted({point for one in found for point in one.window})
+    else:
+        points = sorted({one.point for one in found})
+    return {
+        "code": ReasonCode.CONTROL_RULE,
+        "rule": int(first.rule),
+        "chart": _CHART_PARTS.get(series.kind, series.kind),
+        "points": points,
+        "values": [one.value for one in found],
+        "limit": first.limit,
+        "side": _SIDES[first.side],
+    }
+
+
+def _rule_notes(
+    entry: ReportEntry, chart: spc.ControlChart, alarming: set[tuple[str, str]]
+) -> list[RuleNote]:
+    notes = []
+    for series in chart.series:
+        together: dict[tuple[str, str], list[spc.Violation]] = defaultdict(list)
+        for violation in series.violations:
+            together[violation.rule, violation.side].append(violation)
+        part = _CHART_PARTS.get(series.kind, series.kind)
+        notes += [
+            RuleNote(
+                rule,
+                wording.reason_text(_as_reason(series, found), entry),
+                (rule, part) in alarming,
+            )
+            for (rule, _side), found in sorted(together.items())
+        ]
+    return notes
+
+
+# --- histogram ---
+
+
+def histogram(entry: ReportEntry, measured: Sequence[float | None], capability: spc.Capability) -> SafeString:
+    curve = None
+    if capability.mean is not None and capability.sd_overall:
+        curve = svg.normal_curve(_("正态拟合"), capability.mean, capability.sd_overall)
+
+    def build(layout: svg.LayoutName) -> svg.ChartSpec:
+        return svg.histogram(
+            measured,
+            title=_("%(name)s 分布") % {"name": entry.name},
+            lsl=number(entry.lsl),
+            usl=number(entry.usl),
+            target=number(entry.nominal),
+            curves=[curve],
+            unit=entry.unit,
+            decimals=wording.decimals_of(entry),
+            layout=layout,
+            labels=chart_labels(),
+        )
+
+    return SafeString(svg.render_responsive(build))
+
+
+def spark(entry: ReportEntry) -> SafeString:
+    """Draw the values small: each of few, a stretch of many as its mean, bad ones always at their place."""
+    if any(value in ("OK", "NG") for value in entry.values) or not any(entry.values):
+        return SafeString()
+    out = next((reason for reason in entry.reasons if reason.get("code") == ReasonCode.OUT_OF_SPEC), None)
+    bad = set(out["points"]) if out else set()
+    values = numbers(entry.values)
+    stretch = -(-len(values) // _SPARK_POINTS)
+    drawn: list[float | None] = []
+    marked = set()
+    for start in range(0, len(values), stretch):
+        points = range(start, min(start + stretch, len(values)))
+        worst = next((point for point in points if point in bad), None)
+        if worst is not None:
+            marked.add(len(drawn))
+            drawn.append(values[worst])
+            continue
+        present = [value for point in points if (value := values[point]) is not None]
+        drawn.append(sum(present) / len(present) if present else None)
+    limit = number(out["limit"]) if out and out.get("limit") else None
+    title = _("%(name)s 的 %(count)s 个值") % {"name": entry.name, "count": len(values)}
+    return SafeString(svg.render_svg(svg.sparkline(drawn, title=title, limit=limit, bad=frozenset(marked))))

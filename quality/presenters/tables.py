@@ -1,0 +1,180 @@
+"""The numbers of an entry: capability with its intervals, measured values in subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quality import spc, wording
+from quality.choices import Index, ReasonCode
+from quality.models.reports import ReportEntry
+from quality.presenters.numbers import tone_of_cpk
+from quality.wording import DASH
+
+_FOLDED_ROWS = 8
+"""So many rows of values are shown before the rest is folded."""
+
+ESTIMATORS = {
+    "rbar": "R̄/d₂",
+    "sbar": "S̄/c₄",
+    "mr": "M̄R̄/d₂",
+    "pooled": gettext_lazy("合并标准差"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityRow:
+    """One line of the capability table; `why` says why a value is missing."""
+
+    name: str
+    value: str
+    interval: str = ""
+    tone: str = ""
+    why: str = ""
+    is_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One measured value as written; blank cells fill the last row."""
+
+    text: str
+    is_bad: bool = False
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRow:
+    """One subgroup, or five single values; `label` is its number, marked where the chart has a violation."""
+
+    label: str
+    cells: Sequence[Cell]
+    is_marked: bool
+
+    @property
+    def is_notable(self) -> bool:
+        return self.is_marked or any(cell.is_bad for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueGrid:
+    """The values in subgroups: the rows to look at first, and all of them."""
+
+    title: str
+    columns: int
+    shown: Sequence[ValueRow]
+    all: Sequence[ValueRow]
+
+    @property
+    def is_folded(self) -> bool:
+        return len(self.shown) < len(self.all)
+
+
+def capability_rows(
+    entry: ReportEntry, capability: spc.Capability, *, limit: Decimal, index: str
+) -> list[CapabilityRow]:
+    estimator = ESTIMATORS.get(capability.estimator, capability.estimator)
+    judged = "cpk" if index == Index.WITHIN else "ppk"
+
+    def of(name: str, label: str) -> CapabilityRow:
+        value = getattr(capability, name)
+        interval = capability.intervals.get(name)
+        tone = tone_of_cpk(value, limit) if name == judged and value is not None else ""
+        return CapabilityRow(
+            label,
+            wording.number_text(value, 2),
+            f"{interval.low:.2f}–{interval.high:.2f}" if interval else "",
+            tone,
+            wording.missing_text(capability.missing[name]) if name in capability.missing else "",
+        )
+
+    decimals = wording.decimals_of(entry)
+    bad = sum(
+        len(reason["points"]) for reason in entry.reasons if reason.get("code") == ReasonCode.OUT_OF_SPEC
+    )
+    expected = capability.ppm_expected_overall
+    return [
+        of("ppk", _("CPK（全部标准差，报告口径）")),
+        of("cpk", _("Cpk（组内 %(estimator)s）") % {"estimator": estimator}),
+        of("pp", _("Pp（全部标准差）")),
+        of("cp", _("Cp（组内）")),
+        CapabilityRow(_("均值"), wording.number_text(capability.mean, decimals + 1), is_wide=True),
+        CapabilityRow(
+            _("最小–最大"),
+            f"{wording.number_text(capability.minimum, decimals)} – "
+            f"{wording.number_text(capability.maximum, decimals)}",
+            is_wide=True,
+        ),
+        CapabilityRow(
+            _("σ 全部 / 组内"),
+            f"{wording.number_text(capability.sd_overall, decimals + 2)} / "
+            f"{wording.number_text(capability.sd_within, decimals + 2)}",
+            why=wording.missing_text(capability.missing["sd_within"])
+            if "sd_within" in capability.missing
+            else "",
+            is_wide=True,
+        ),
+        CapabilityRow(
+            _("超差"),
+            f"{bad} / {capability.n}",
+            "" if expected is None else _("预计 %(ppm)s ppm") % {"ppm": f"{expected:,.0f}"},
+            "red" if bad else "",
+        ),
+    ]
+
+
+def attribute_rows(entry: ReportEntry) -> list[CapabilityRow]:
+    counted = [value for value in entry.values if value is not None]
+    bad = counted.count("NG")
+    return [
+        CapabilityRow(_("检查件数"), str(len(counted))),
+        CapabilityRow(_("NG 件数"), str(bad), tone="red" if bad else ""),
+        CapabilityRow(_("不合格率"), f"{100 * bad / len(counted):.1f} %" if counted else DASH),
+    ]
+
+
+def value_grid(entry: ReportEntry, chart: spc.ControlChart | None) -> ValueGrid:
+    size = entry.subgroup_size
+    columns = size if 1 < size <= 10 else 5
+    bad = {
+        point
+        for reason in entry.reasons
+        if reason.get("code") in (ReasonCode.OUT_OF_SPEC, ReasonCode.NOT_GOOD)
+        for point in reason["points"]
+    }
+    marked = set(chart.primary.violating_points) | set(chart.secondary.violating_points) if chart else set()
+    cells = [
+        Cell(
+            DASH if value is None else value,
+            point in bad,
+            _("没有测量") if value is None else _("第 %(number)s 个") % {"number": point + 1},
+        )
+        for point, value in enumerate(entry.values)
+    ]
+    rows = []
+    for start in range(0, len(cells), columns):
+        points = range(start, min(start + columns, len(cells)))
+        subgroups = {point // size for point in points} if size > 1 else set(points)
+        label = start // size + 1 if columns == size else start + 1
+        rows.append(ValueRow(str(label), cells[start : start + columns], bool(subgroups & marked)))
+    first, last = _window(rows)
+    title = _("测量值")
+    if last - first < len(rows) and columns == size:
+        title = _("测量值 第 %(first)s–%(last)s 组") % {"first": first + 1, "last": last}
+    elif last - first < len(rows):
+        words = {"first": first * columns + 1, "last": min(last * columns, len(cells))}
+        title = _("测量值 第 %(first)s–%(last)s 个") % words
+    return ValueGrid(title, columns, rows[first:last], rows)
+
+
+def _window(rows: Sequence[ValueRow]) -> tuple[int, int]:
+    """Return the stretch of rows to show first: the one with the most to look at, else the last."""
+    if len(rows) <= _FOLDED_ROWS + 2:
+        return 0, len(rows)
+    starts = range(len(rows) - _FOLDED_ROWS, -1, -1)
+    best = max(starts, key=lambda start: sum(row.is_notable for row in rows[start : start + _FOLDED_ROWS]))
+    return best, best + _FOLDED_ROWS

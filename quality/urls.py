@@ -1,0 +1,20 @@
+"""Addresses of inspection: `/IQC/12/345`, the same under `/OQC/`; a slash at the end is optional."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from quality import views
+
+_KIND = r"^(?P<code>IQC|OQC)"
+_REPORT = _KIND + r"/(?P<report_id>[0-9]+)"
+_ENTRY = _REPORT + r"/(?P<entry_id>[0-9]+)"
+
+app_name = "quality"
+urlpatterns = [
+    re_path(_KIND + r"/$", views.report_list, name="report_list"),
+    re_path(_REPORT + r"/?$", views.report, name="report"),
+    re_path(_ENTRY + r"/?$", views.entry, name="entry"),
+    re_path(_ENTRY + r"/values$", views.change_values, name="change_values"),
+    path("import/", views.import_page, name="import"),
+]

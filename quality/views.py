@@ -1,0 +1,169 @@
+"""Pages of inspection: reports, one report, one entry with its chart.
+
+What is read comes from `selectors`, what is shown from `presenters`, what is done from `services`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from alarms import selectors as alarms
+from quality import pasting, presenters, selectors
+from quality.choices import STATUS_TONES, Status
+from quality.forms import ReportFilterForm, UploadForm
+from quality.kinds import KINDS, Kind
+from quality.messages import subject
+from quality.models.reports import ReportEntry
+from quality.services import entries as entry_services
+from spc_site.errors import AppError
+
+_REPORTS_PER_PAGE = 50
+_ENTRIES_PER_PAGE = 100
+
+
+def _kind_for(request: HttpRequest, code: str) -> Kind:
+    """Return the kind that the address names, if the person may see it at all."""
+    kind = KINDS[code]
+    if not selectors.may_view(request.user, kind):
+        raise PermissionDenied
+    return kind
+
+
+def report_list(request: HttpRequest, code: str) -> HttpResponse:
+    """Show the reports of a kind, newest first, filtered."""
+    kind = _kind_for(request, code)
+    form = ReportFilterForm(request.GET, kind=kind, user=request.user)
+    found = selectors.report_list(request.user, kind, form.wanted)
+    page = Paginator(found, _REPORTS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "kind": kind,
+        "form": form,
+        "page": page,
+        "rows": presenters.report_rows(page.object_list),
+        "is_filtered": any(request.GET.get(name) for name in form.fields),
+        "can_import": request.user.has_perm("quality.add_iqcreport"),
+    }
+    return render(request, "quality/report_list.html", context)
+
+
+def report(request: HttpRequest, code: str, report_id: str) -> HttpResponse:
+    """Show one report: its header, its verdicts counted, its characteristics, the abnormal ones first."""
+    kind = _kind_for(request, code)
+    found = selectors.find_report(request.user, kind, int(report_id))
+    if found is None:
+        raise Http404
+    status = request.GET.get("status", "")
+    status = status if status in Status.values else ""
+    text = request.GET.get("q", "").strip()
+    entries = selectors.report_entries(found, status=status, text=text)
+    page = Paginator(entries, _ENTRIES_PER_PAGE).get_page(request.GET.get("page"))
+    logs = selectors.import_logs(found)
+    counts = selectors.status_counts(found)
+    context = {
+        "kind": kind,
+        "report": found,
+        "row": presenters.report_rows([found])[0],
+        "facts": presenters.report_facts(found, logs),
+        "logs": logs,
+        "counts": [
+            {"status": value, "label": label, "tone": STATUS_TONES[Status(value)], "count": counts[value]}
+            for value, label in Status.choices
+        ],
+        "total": sum(counts.values()),
+        "status": status,
+        "text": text,
+        "page": page,
+        "rows": presenters.entry_rows(page.object_list, selectors.judgement_defaults()),
+        "is_waiting": bool(counts[Status.PENDING]),
+    }
+    return render(request, "quality/report.html", context)
+
+
+def entry(request: HttpRequest, code: str, report_id: str, entry_id: str) -> HttpResponse:
+    """Show one characteristic: what is wrong, compared with what, since when, and what to do."""
+    return _entry_page(request, _find_entry(request, code, report_id, entry_id))
+
+
+@require_POST
+def change_values(request: HttpRequest, code: str, report_id: str, entry_id: str) -> HttpResponse:
+    """Replace the values by the pasted ones; a refusal shows the text again with what is wrong."""
+    found = _find_entry(request, code, report_id, entry_id)
+    if not _may_change(request, found):
+        raise PermissionDenied
+    assert isinstance(request.user, User)
+    text, version = request.POST.get("values", ""), request.POST.get("version", "")
+    try:
+        entry_services.change_values(
+            found,
+            text=text,
+            user=request.user,
+            expected_version=int(version) if version.isdecimal() else None,
+        )
+    except AppError as error:
+        return _entry_page(request, found, text=text, problem=error.message)
+    messages.success(request, _("数值已修改并重新判定。"))
+    return redirect(found)
+
+
+def _find_entry(request: HttpRequest, code: str, report_id: str, entry_id: str) -> Any:
+    kind = _kind_for(request, code)
+    found = selectors.find_entry(request.user, kind, int(report_id), int(entry_id))
+    if found is None:
+        raise Http404
+    return found
+
+
+def _may_change(request: HttpRequest, found: ReportEntry) -> bool:
+    return request.user.has_perm(f"quality.change_{found._meta.model_name}")
+
+
+def _entry_page(
+    request: HttpRequest, found: Any, *, text: str | None = None, problem: str = ""
+) -> HttpResponse:
+    """Show an entry; with `problem` its values form stands open with what was typed."""
+    report, is_current = found.report, found.revision == found.report.revision
+    logs = selectors.import_logs(report)
+    alarm = alarms.latest_about(request.user, subject(found))
+    told = selectors.messages_about(found, subjects=(subject(found), subject(report)))
+    can_act = alarm is not None and alarm.is_open and request.user.has_perm("alarms.change_alarm")
+    context = {
+        "kind": KINDS[found.KIND],
+        "entry": found,
+        "report": report,
+        "shown": presenters.entry_page(found, selectors.judgement_defaults()),
+        "facts": presenters.report_facts(report, logs),
+        "events": presenters.timeline(found, logs=logs, alarm=alarm, messages=told),
+        "siblings": presenters.siblings(found, selectors.abnormal_entries(found)),
+        "alarm": alarm,
+        "can_act": can_act,
+        "owners": alarms.possible_owners() if can_act else [],
+        "is_current": is_current,
+        "current": None if is_current else selectors.current_entry(found),
+        "can_change": is_current and _may_change(request, found),
+        "values_text": pasting.to_text(found.values) if text is None else text,
+        "problem": problem,
+    }
+    return render(request, "quality/entry.html", context, status=422 if problem else 200)
+
+
+def import_page(request: HttpRequest) -> HttpResponse:
+    """Take workbooks."""
+    kinds = [kind for kind in KINDS.values() if _may_import(request, kind)]
+    if not kinds:
+        raise PermissionDenied
+    asked = request.GET.get("kind", "")
+    form = UploadForm(kinds=kinds, initial={"kind": asked if asked in KINDS else kinds[0].code})
+    return render(request, "quality/import.html", {"form": form})
+
+
+def _may_import(request: HttpRequest, kind: Kind) -> bool:
+    return request.user.has_perm(f"quality.add_{kind.report_model._meta.model_name}")
