@@ -83,21 +83,24 @@ class AlarmAdmin(ReadOnlyAdmin):
     search_help_text = gettext_lazy("标题、说明、对象")
     date_hierarchy = "triggered_at"
     fieldsets = (
-        (None, {"fields": ("title", "status_badge", "severity_badge", "description", "value", "threshold")}),
-        (gettext_lazy("处理"), {"fields": ("owner", "cause", "action", "acknowledged_at", "resolved_at")}),
         (
-            gettext_lazy("来历"),
+            None,
             {
                 "fields": (
-                    "source",
-                    "subject",
-                    "key",
+                    ("status_badge", "severity_badge", "occurrences"),
+                    "description",
+                    ("value", "threshold"),
                     "shown_on",
-                    "triggered_at",
-                    "last_seen_at",
-                    "occurrences",
                 )
             },
+        ),
+        (
+            gettext_lazy("处理"),
+            {"fields": ("owner", "cause", "action", ("acknowledged_at", "resolved_at"))},
+        ),
+        (
+            gettext_lazy("来历"),
+            {"fields": (("triggered_at", "last_seen_at"), ("source", "subject"), "key")},
         ),
     )
 
@@ -113,7 +116,7 @@ class AlarmAdmin(ReadOnlyAdmin):
             return ()
         return ("acknowledge", "resolve") if obj.status == AlarmStatus.ACTIVE else ("resolve",)
 
-    @admin.action(description=gettext_lazy("受理"), permissions=["act"])
+    @admin.action(description=gettext_lazy("受理报警"), permissions=["act"])
     def acknowledge(self, request: HttpRequest, queryset: models.QuerySet) -> None:
         self.act_on_each(
             request,
@@ -122,7 +125,7 @@ class AlarmAdmin(ReadOnlyAdmin):
             done=_("已受理 %(count)d 条报警。"),
         )
 
-    @admin.action(description=gettext_lazy("关闭"), permissions=["act"])
+    @admin.action(description=gettext_lazy("关闭报警"), permissions=["act"])
     def resolve(self, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
         """Ask for cause and measures, then write them down and close."""
         form = ClosingForm(request.POST if "confirmed" in request.POST else None)
@@ -149,7 +152,7 @@ class AlarmAdmin(ReadOnlyAdmin):
         return None
 
 
-@tiles
+@tiles(order=200)
 def open_alarms(request: HttpRequest) -> Iterable[Tile]:
     """Show how many alarms nobody has taken on, and how many are open at all."""
     if not request.user.has_perm("alarms.view_alarm"):

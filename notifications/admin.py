@@ -30,6 +30,7 @@ from notifications.models import (
     NotificationEvent,
     NotificationTemplate,
 )
+from notifications.policy import Decision
 from spc_site.admin import (
     DASH,
     BaseAdmin,
@@ -112,6 +113,7 @@ class TemplateAdmin(BaseAdmin):
     menu_order = 310
     form = TemplateForm
     change_form_template = "admin/notifications/template_form.html"
+    fields = ("template_name", "label", "channel", "title_template", "content_template", "variables")
     list_display = ("template_name", "label", "channel", "title_template", "updated_at")
     list_filter = ("channel",)
     search_fields = ("template_name", "label", "title_template", "content_template")
@@ -266,23 +268,47 @@ class BudgetAdmin(ReadOnlyAdmin):
 # --- messages -------------------------------------------------------------------------------
 
 
+_OUTCOMES = {
+    "": (gettext_lazy("进行中"), "blue"),
+    Decision.SENT.value: (gettext_lazy("送达"), "green"),
+    Decision.RETRY.value: (gettext_lazy("将重试"), "amber"),
+    Decision.WAIT.value: (gettext_lazy("超过频率"), "amber"),
+    Decision.DEAD.value: (gettext_lazy("拒收"), "red"),
+    Decision.CHANNEL_DEAD.value: (gettext_lazy("渠道故障"), "red"),
+    Decision.UNCERTAIN.value: (gettext_lazy("不确定"), "amber"),
+}
+_ACTS = {
+    "resent": gettext_lazy("重发为"),
+    "resend_of": gettext_lazy("重发自"),
+    "cancelled": gettext_lazy("取消发送"),
+}
+
+
 class AttemptInline(ReadOnlyInline):
     model = DeliveryAttempt
     fields = (
         "number",
         "started_at",
         "duration_ms",
-        "outcome",
+        "outcome_badge",
         "http_status",
         "errcode",
         "explanation",
         "answer",
     )
 
+    @admin.display(description=gettext_lazy("结果"))
+    def outcome_badge(self, attempt: DeliveryAttempt) -> SafeString:
+        return badge(*_OUTCOMES.get(attempt.outcome, (attempt.outcome, "grey")))
+
 
 class EventInline(ReadOnlyInline):
     model = NotificationEvent
-    fields = ("at", "kind", "actor", "note")
+    fields = ("at", "act", "actor", "note")
+
+    @admin.display(description=gettext_lazy("事件"))
+    def act(self, event: NotificationEvent) -> str:
+        return str(_ACTS.get(event.kind, event.kind))
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         return super().get_queryset(request).select_related("actor")
@@ -303,12 +329,10 @@ class NotificationAdmin(ReadOnlyAdmin):
         "channel",
         "target",
         "event",
-        "priority",
-        "retry_count",
         "created_at",
         "sent_at",
     )
-    list_filter = ("status", "reason", "channel", "event", "priority", "possible_duplicate", "created_at")
+    list_filter = ("status", "created_at", "channel", "event", "reason", "possible_duplicate")
     search_fields = ("title", "content", "target", "=message_id", "=correlation_id", "=subject")
     search_help_text = gettext_lazy("标题、内容、目标、消息号")
     fieldsets = (
@@ -316,13 +340,9 @@ class NotificationAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": (
-                    "title",
-                    "state_badge",
-                    "reason_text",
+                    ("state_badge", "reason_text"),
                     "error_message",
-                    "channel",
-                    "target",
-                    "priority",
+                    ("channel", "target", "priority"),
                     "shown_as",
                 )
             },
@@ -331,13 +351,9 @@ class NotificationAdmin(ReadOnlyAdmin):
             gettext_lazy("经过"),
             {
                 "fields": (
-                    "created_at",
-                    "next_at",
-                    "due_at",
-                    "sent_at",
-                    "retry_count",
-                    "max_retries",
-                    "possible_duplicate",
+                    ("created_at", "due_at"),
+                    ("next_at", "sent_at"),
+                    ("retries", "duplicate_badge"),
                     "resent_from_link",
                 )
             },
@@ -348,8 +364,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                 "classes": ("collapse",),
                 "fields": (
                     "message_id",
-                    "event",
-                    "subject",
+                    ("event", "subject"),
                     "link_shown",
                     "template_name",
                     "part",
@@ -383,6 +398,14 @@ class NotificationAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("第几段"))
     def part(self, row: Notification) -> str:
         return f"{row.part_no} / {row.part_count}"
+
+    @admin.display(description=gettext_lazy("重试"))
+    def retries(self, row: Notification) -> str:
+        return _("%(done)d 次，最多 %(most)d 次") % {"done": row.retry_count, "most": row.max_retries}
+
+    @admin.display(description=gettext_lazy("可能重复"))
+    def duplicate_badge(self, row: Notification) -> SafeString | str:
+        return badge(_("对方可能看到两次"), "amber") if row.possible_duplicate else _("否")
 
     @admin.display(description=gettext_lazy("重发自"))
     def resent_from_link(self, row: Notification) -> SafeString | str:
@@ -442,7 +465,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         return None
 
 
-@tiles
+@tiles(order=300)
 def message_tiles(request: HttpRequest) -> Iterable[Tile]:
     """Show what waits, what is stuck, and what died lately."""
     if not request.user.has_perm("notifications.view_notification"):
@@ -462,12 +485,20 @@ def message_tiles(request: HttpRequest) -> Iterable[Tile]:
         note=_("另有 %(count)d 条暂缓") % {"count": held} if held else "",
         url=list_url(Notification, status__exact=State.HELD if held else State.PENDING),
     )
+    if unsure:
+        yield Tile(
+            label=_("不确定的消息"),
+            value=unsure,
+            tone="amber",
+            note=_("可能已送达，请确认"),
+            url=list_url(Notification, status__exact=State.UNCERTAIN),
+        )
     since = timezone.now() - _DEAD_SHOWN_FOR
     dead = Notification.objects.filter(status=State.DEAD, created_at__gte=since).count()
     yield Tile(
         label=_("死信（7 天内）"),
         value=dead,
-        tone="red" if dead else "amber" if unsure else "green",
-        note=_("另有 %(count)d 条不确定") % {"count": unsure} if unsure else "",
-        url=list_url(Notification, status__exact=State.DEAD if dead or not unsure else State.UNCERTAIN),
+        tone="red" if dead else "green",
+        note=_("没有送达") if dead else "",
+        url=list_url(Notification, status__exact=State.DEAD),
     )

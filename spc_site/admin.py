@@ -27,6 +27,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -114,19 +115,26 @@ class Tile:
         return SHAPES[self.tone]
 
 
-_tile_sources: list[Callable[[HttpRequest], Iterable[Tile]]] = []
+TileSource = Callable[[HttpRequest], Iterable[Tile]]
+_tile_sources: list[tuple[int, TileSource]] = []
 
 
-def tiles(source: Callable[[HttpRequest], Iterable[Tile]]) -> Callable[[HttpRequest], Iterable[Tile]]:
-    """Let a room show tiles on the first page; it decides who may see which."""
-    _tile_sources.append(source)
-    return source
+def tiles(*, order: int) -> Callable[[TileSource], TileSource]:
+    """Let a room show tiles on the first page, in this order; it decides who may see which."""
+
+    def declare(source: TileSource) -> TileSource:
+        _tile_sources.append((order, source))
+        _tile_sources.sort(key=lambda one: one[0])
+        return source
+
+    return declare
 
 
 class SpcAdminSite(admin.AdminSite):
     site_header = gettext_lazy("质量与能源后台")
     site_title = gettext_lazy("质量与能源后台")
     index_title = gettext_lazy("管理")
+    site_url = None  # the header leads to every room
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
@@ -136,7 +144,7 @@ class SpcAdminSite(admin.AdminSite):
         register(self)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        shown = [tile for source in _tile_sources for tile in source(request)]
+        shown = [tile for _order, source in _tile_sources for tile in source(request)]
         return super().index(request, {"tiles": shown, **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
@@ -146,11 +154,8 @@ class SpcAdminSite(admin.AdminSite):
         """
         apps = super().get_app_list(request, app_label)
         for app in apps:
-            app["models"].sort(key=lambda entry: self._menu_order(entry["model"]))
-        return sorted(apps, key=lambda app: self._menu_order(app["models"][0]["model"]))
-
-    def _menu_order(self, model: type[models.Model]) -> int:
-        return getattr(self._registry[model], "menu_order", BaseAdmin.menu_order)
+            app["models"].sort(key=lambda entry: self._registry[entry["model"]].menu_order)
+        return sorted(apps, key=lambda app: self._registry[app["models"][0]["model"]].menu_order)
 
 
 # --- fields ---------------------------------------------------------------------------------
@@ -216,7 +221,21 @@ class BaseAdmin(admin.ModelAdmin):
     empty_value_display = DASH
     actions_selection_counter = True
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Title the list by what it lists."""
+        title = capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     # --- actions ---
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Put what destroys last."""
+        actions = super().get_actions(request)
+        if "delete_selected" in actions:
+            actions["delete_selected"] = actions.pop("delete_selected")
+        return actions
 
     def act_on_each(
         self,

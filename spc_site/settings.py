@@ -172,6 +172,7 @@ LOGOUT_REDIRECT_URL = "login"
 # --- languages and times ------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", _("中文")), ("en", _("英文"))]
+FORMAT_MODULE_PATH = "spc_site.formats"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True

@@ -21,6 +21,7 @@ from quality.kinds import IQC, OQC, Kind
 from quality.messages import alarm_prefix
 from quality.models import IQCReport, IQCReportEntry, OQCReport, OQCReportEntry
 from quality.models.reports import Report, ReportEntry
+from quality.presenters.entry import entry_page
 from quality.services.entries import bad_value_lines, change_values
 from quality.services.judgement import request_rejudgement
 from spc_site.admin import (
@@ -73,7 +74,7 @@ class ReportAdmin(ReadOnlyAdmin):
         columns = ["lot", "status_badge", self.kind.party_field, "part", "report_no", "counts"]
         if len(self.kind.origins) > 1:
             columns.append("origin_shown")
-        return [*columns, "revision", "inspected_on", "created_at", "page"]
+        return [*columns, "created_at"]
 
     def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
         origin = [OriginFilter] if len(self.kind.origins) > 1 else []
@@ -94,20 +95,24 @@ class ReportAdmin(ReadOnlyAdmin):
                     "fields": (
                         ("status_badge", "counts"),
                         "abnormal_list",
-                        self.kind.party_field,
-                        "part",
-                        "lot",
-                        "report_no",
+                        (self.kind.party_field, "part"),
+                        ("lot", "report_no"),
                     )
                 },
             ),
             (
                 gettext_lazy("表头"),
-                {"fields": ("quantity", "sample_size", "inspected_on", "inspector", "drawing")},
+                {"fields": (("quantity", "sample_size"), ("inspected_on", "inspector"), "drawing")},
             ),
             (
                 gettext_lazy("来历"),
-                {"fields": ("revision", "origin_shown", "files", "created_at", "updated_at", "judged_at")},
+                {
+                    "fields": (
+                        ("revision", "origin_shown"),
+                        "files",
+                        ("created_at", "judged_at", "updated_at"),
+                    )
+                },
             ),
         )
 
@@ -125,10 +130,6 @@ class ReportAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("来源"), ordering="origin")
     def origin_shown(self, report: Any) -> str:
         return str(Origin(report.origin).label) if report.origin else DASH
-
-    @admin.display(description=gettext_lazy("页面"))
-    def page(self, report: Report) -> SafeString:
-        return link(report.get_absolute_url(), _("打开"))
 
     @admin.display(description=gettext_lazy("异常项目"))
     def abnormal_list(self, report: Report) -> SafeString | str:
@@ -323,23 +324,23 @@ class EntryAdmin(BaseAdmin):
                 )
             },
         ),
-        (gettext_lazy("统计"), {"fields": ("figures", "printed_shown")}),
+        (gettext_lazy("统计"), {"fields": ("chart", "figures", "printed_shown")}),
         (
             gettext_lazy("来历"),
             {
                 "fields": (
                     "report_link",
-                    "characteristic_link",
+                    ("characteristic_link", "subgroup_size"),
                     ("revision", "position", "item_no"),
-                    "subgroup_size",
                     "source",
-                    "judged_at",
-                    "edited_at",
-                    "edited_by",
+                    ("judged_at", "edited_at", "edited_by"),
                 )
             },
         ),
     )
+
+    class Media:
+        css: ClassVar = {"all": ("spc_site/chart.css",)}
 
     status_badge = badge_column("status", STATUS_TONES)
 
@@ -352,7 +353,7 @@ class EntryAdmin(BaseAdmin):
         """Abnormal first within a report; the newest first over all, which an index gives."""
         if "report__id__exact" in request.GET:
             return (selectors.ABNORMAL_FIRST.asc(), "position")
-        return ("-pk",)
+        return ("-report_id", "position")
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup == "report__id__exact" or super().lookup_allowed(lookup, value, request)
@@ -382,7 +383,7 @@ class EntryAdmin(BaseAdmin):
 
     @admin.display(description=gettext_lazy("报告"), ordering="report")
     def report_link(self, entry: Any) -> SafeString:
-        return link(change_url(entry.report), f"{entry.report} {entry.report.part.name}")
+        return link(change_url(entry.report), f"{entry.report.lot} {entry.report.part.name}")
 
     @admin.display(description=gettext_lazy("检测项目设置"))
     def characteristic_link(self, entry: Any) -> SafeString:
@@ -408,6 +409,11 @@ class EntryAdmin(BaseAdmin):
             return DASH
         lines = format_html_join("", "<li>{}</li>", ((sentence,) for sentence in sentences))
         return format_html('<ul class="reasons">{}</ul>', lines)
+
+    @admin.display(description=gettext_lazy("控制图"))
+    def chart(self, entry: ReportEntry) -> SafeString | str:
+        control = entry_page(entry, selectors.judgement_defaults()).control
+        return control.svg if control else DASH
 
     @admin.display(description=gettext_lazy("统计量"))
     def figures(self, entry: ReportEntry) -> SafeString | str:
@@ -523,7 +529,7 @@ class OQCEntryAdmin(EntryAdmin):
     menu_order = 130
 
 
-@tiles
+@tiles(order=100)
 def report_tiles(request: HttpRequest) -> Iterable[Tile]:
     """Show how many reports of each kind are abnormal or still wait for their verdict."""
     for kind in selectors.visible_kinds(request.user):
