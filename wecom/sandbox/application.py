@@ -1,0 +1,260 @@
+"""Applications: `gettoken`, `message/send` and `media/upload`, with their tokens and recipients."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wecom.payloads import printable
+from wecom.sandbox import rules
+from wecom.sandbox.desks import Answer, MediaShelf, is_told, refused, told, uploaded
+from wecom.sandbox.faults import Call, Fault, FaultPlan, Mode
+from wecom.sandbox.ledger import Ledger, Received, Window
+
+_DUPLICATE_SPAN_S = 1800
+_DUPLICATE_SPAN_MOST_S = 4 * 3600
+_DIGESTS_KEPT = 100_000
+_WRONG_SECRETS = 10  # the vendor states no number for "many"; the block lasts an hour
+_WRONG_SECRETS_SPAN_S = 3600.0
+_PER_MEMBER = 30  # a minute; more is dropped without a word
+_UPLOAD_LIMITS = {
+    "file": rules.FILE_LIMIT,
+    "image": 10 * 1024 * 1024,
+    "video": 10 * 1024 * 1024,
+    "voice": rules.IMAGE_LIMIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One application as WeCom's back office shows it."""
+
+    corp_id: str
+    secret: str
+    agent_id: int
+
+
+@dataclass(slots=True)
+class _Token:
+    app: App
+    until: float
+    is_withdrawn: bool = False
+
+
+class AppDesk:
+    """What an application may call; `users` is the address book (None: everybody but `unknown_users`)."""
+
+    def __init__(
+        self,
+        apps: Collection[App],
+        *,
+        ledger: Ledger,
+        faults: FaultPlan,
+        media: MediaShelf,
+        clock: Callable[[], float],
+        token_life_s: int = 7200,
+        users: Collection[str] | None = None,
+        unknown_users: Collection[str] = (),
+    ) -> None:
+        self.apps = tuple(apps)
+        self.users = None if users is None else {user.lower() for user in users}
+        self.unknown_users = {user.lower() for user in unknown_users}
+        self.calls: Counter[str] = Counter()
+        self._ledger = ledger
+        self._faults = faults
+        self._media = media
+        self._clock = clock
+        self._token_life_s = token_life_s
+        self._lock = threading.Lock()
+        self._tokens: dict[str, _Token] = {}
+        self._wrong_secrets = Window(_WRONG_SECRETS, _WRONG_SECRETS_SPAN_S, clock)
+        self._members: dict[str, Window] = defaultdict(lambda: Window(_PER_MEMBER, 60.0, clock))
+        self._sent: dict[bytes, tuple[float, str]] = {}
+
+    # --- tokens -----------------------------------------------------------------------------------------
+
+    def gettoken(self, corp_id: str, secret: str) -> Answer:
+        """Give the application its token: the same one while it is valid."""
+        fault = self._faults.pick(Call.TOKEN, secret)
+        with self._lock:
+            self.calls[Call.TOKEN.value] += 1
+            if fault is not None and not fault.is_taken:
+                return told(refused(fault.errcode), fault)
+            return told(self._token_for(corp_id, secret), fault)
+
+    def _token_for(self, corp_id: str, secret: str) -> dict[str, Any]:
+        if not corp_id:
+            return refused(41002, "corpid missing")
+        if not secret:
+            return refused(41004, "corpsecret missing")
+        if self._wrong_secrets.used() >= _WRONG_SECRETS:
+            return refused(45009)
+        if corp_id not in {app.corp_id for app in self.apps}:
+            return refused(40013, "invalid corpid")
+        app = next((app for app in self.apps if (app.corp_id, app.secret) == (corp_id, secret)), None)
+        if app is None:
+            self._wrong_secrets.take()
+            return refused(40001, "invalid credential")
+        now = self._clock()
+        for text, token in self._tokens.items():
+            if token.app == app and not token.is_withdrawn and token.until > now:
+                return _granted(text, int(token.until - now))
+        text = secrets.token_urlsafe(160)
+        self._tokens[text] = _Token(app, now + self._token_life_s)
+        return _granted(text, self._token_life_s)
+
+    def expire_tokens(self) -> None:
+        """Let every token run out: the next call answers 42001."""
+        with self._lock:
+            for token in self._tokens.values():
+                token.until = self._clock()
+
+    def withdraw_tokens(self) -> None:
+        """Take every token back before its time: the next call answers 40014."""
+        with self._lock:
+            for token in self._tokens.values():
+                token.is_withdrawn = True
+
+    def _app_of(self, access_token: str) -> App:
+        if not access_token:
+            raise rules.Refusal(41001, "access_token missing")
+        token = self._tokens.get(access_token)
+        if token is None or token.is_withdrawn:
+            raise rules.Refusal(40014, "invalid access_token")
+        if self._clock() >= token.until:
+            raise rules.Refusal(42001, "access_token expired")
+        return token.app
+
+    # --- messages ---------------------------------------------------------------------------------------
+
+    def send(self, access_token: str, raw: bytes) -> Answer:
+        """Take a message for people."""
+        with self._lock:
+            self.calls[Call.MESSAGE.value] += 1
+            token = self._tokens.get(access_token)
+            secret = token.app.secret if token else ""
+            fault = self._faults.pick(Call.MESSAGE, secret)
+            owner = token.app.corp_id if token else ""
+            checked = rules.check_application(
+                raw, lambda media_id: self._media.name_and_size(owner, media_id)
+            )
+            body, group, shown = self._decide(access_token, raw, checked, fault)
+            self._ledger.add(
+                f"{owner} {token.app.agent_id if token else ''}",
+                Received(
+                    id=0,
+                    at=self._clock(),
+                    call=Call.MESSAGE.value,
+                    group=group,
+                    robot=0,
+                    msgtype=checked.msgtype,
+                    content=printable(checked.content),
+                    size=checked.size,
+                    limit=checked.limit,
+                    errcode=body["errcode"] if is_told(fault) else None,
+                    errmsg=body["errmsg"],
+                    shown=shown,
+                    raw=raw.decode("utf-8", "replace"),
+                    fault=fault.label if fault else "",
+                    missed=str(body.get("invaliduser", "")),
+                ),
+            )
+            return told(body, fault)
+
+    def _decide(
+        self, access_token: str, raw: bytes, checked: rules.Checked, fault: Fault | None
+    ) -> tuple[dict[str, Any], str, bool]:
+        """Return the answer, the recipients' names, and whether the message is shown to anybody."""
+        group = ""
+        try:
+            data = rules.parse(raw)
+            recipients = rules.check_recipients(data)
+            group = " | ".join(name for names in recipients.values() for name in names)
+            if fault is not None and not fault.is_taken:
+                body = refused(fault.errcode) if fault.mode is Mode.ERRCODE else refused(0, "not taken")
+                return body, group, False
+            app = self._app_of(access_token)
+            if data.get("agentid") != app.agent_id or isinstance(data.get("agentid"), bool):
+                raise rules.Refusal(301002, "not allow operate another agent with this accesstoken")
+            if checked.errcode:
+                raise rules.Refusal(checked.errcode, checked.errmsg)
+            reached, missed = self._reach(recipients)
+            if not reached:
+                raise rules.Refusal(81013, "user & party & tag all invalid")
+        except rules.Refusal as refusal:
+            return refused(refusal.errcode, refusal.errmsg), group, False
+        msgid = secrets.token_urlsafe(32)
+        earlier = self._earlier(app, data, raw, msgid)
+        answer = {
+            "errcode": 0,
+            "errmsg": "ok",
+            "invaliduser": "|".join(missed),
+            "invalidparty": "",
+            "invalidtag": "",
+            "unlicenseduser": "",
+            "msgid": earlier or msgid,
+        }
+        if earlier:
+            return answer, group, False
+        # More than 30 a minute for one member are dropped without an error; parties and tags are shown.
+        takers = [name for name in recipients["touser"] if name in reached and self._members[name].take()]
+        is_shown = bool(takers or recipients["toparty"] or recipients["totag"])
+        return answer, group, is_shown
+
+    def _reach(self, recipients: Mapping[str, list[str]]) -> tuple[list[str], list[str]]:
+        """Part the recipients into those who exist and the users who do not, lower-cased as WeCom does."""
+        users = recipients["touser"]
+        if "@all" in users:
+            return ["@all"], []
+        missed = [user.lower() for user in users if not self._exists(user.lower())]
+        reached = [user for user in users if user.lower() not in missed]
+        return [*reached, *recipients["toparty"], *recipients["totag"]], missed
+
+    def _exists(self, user: str) -> bool:
+        return user not in self.unknown_users and (self.users is None or user in self.users)
+
+    def _earlier(self, app: App, data: Mapping[str, Any], raw: bytes, msgid: str) -> str:
+        """Return the id of the same request within its interval, where the duplicate check is on."""
+        if data.get("enable_duplicate_check") != 1:
+            return ""
+        span = data.get("duplicate_check_interval", _DUPLICATE_SPAN_S)
+        span_s = min(
+            span if isinstance(span, int) and span > 0 else _DUPLICATE_SPAN_S, _DUPLICATE_SPAN_MOST_S
+        )
+        digest = hashlib.sha256(f"{app.agent_id}\0".encode() + raw).digest()
+        now = self._clock()
+        at, earlier = self._sent.get(digest, (0.0, ""))
+        if earlier and now - at < span_s:
+            return earlier
+        if len(self._sent) >= _DIGESTS_KEPT:
+            self._sent = {
+                key: row for key, row in self._sent.items() if now - row[0] < _DUPLICATE_SPAN_MOST_S
+            }
+        self._sent[digest] = (now, msgid)
+        return ""
+
+    # --- files ------------------------------------------------------------------------------------------
+
+    def upload(self, access_token: str, media_type: str, name: str | None, data: bytes) -> Answer:
+        """Take a file; it serves all applications of the company for three days."""
+        with self._lock:
+            self.calls[Call.UPLOAD.value] += 1
+            token = self._tokens.get(access_token)
+            fault = self._faults.pick(Call.UPLOAD, token.app.secret if token else "")
+            if fault is not None and not fault.is_taken:
+                return told(refused(fault.errcode), fault)
+            try:
+                app = self._app_of(access_token)
+                rules.check_upload(media_type, name, data, allowed=_UPLOAD_LIMITS)
+            except rules.Refusal as refusal:
+                return told(refused(refusal.errcode, refusal.errmsg), fault)
+            return told(uploaded(self._media.put(app.corp_id, media_type, name or "", data)), fault)
+
+
+def _granted(token: str, expires_in: int) -> dict[str, Any]:
+    return {"errcode": 0, "errmsg": "ok", "access_token": token, "expires_in": expires_in}

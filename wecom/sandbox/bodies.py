@@ -1,0 +1,146 @@
+"""The inside of each kind of message, as WeCom shows it.
+
+Pure, and safe: everything that comes from a message is escaped here or in `wecom.markdown`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from wecom import markdown
+from wecom.sandbox.ledger import Received
+from wecom.sandbox.rules import clipped, image_type
+from wecom.sandbox.view import View
+
+RAW_SHOWN = 4000
+
+
+def body(view: View, row: Received) -> str:
+    """Return a message's inside as WeCom shows it; unreadable requests are shown as they came."""
+    inner = _inner(row)
+    match row.msgtype:
+        case "markdown" if row.content:
+            return f'<div class="md">{markdown.to_html(row.content)}</div>'
+        case "markdown_v2" if row.content:
+            note = f'<p class="mut">{view.say("v2_note")}</p>'
+            return f'<pre class="plain">{escape(row.content)}</pre>{note}'
+        case "text" if row.content:
+            return f'<div class="plain">{linked(row.content)}</div>{_mentions(view, inner)}'
+        case "image" if picture(row):
+            address = f"/pictures/{row.id}"
+            return (
+                f'<a href="{address}"><img class="picture" src="{address}" alt="{view.say("picture")}"></a>'
+            )
+        case "news" | "textcard" if row.content:
+            return _articles(inner.get("articles") if row.msgtype == "news" else [inner])
+        case "file" | "voice" if row.content:
+            return (
+                f'<a class="file" href="/files/{row.id}"><span class="file-name">{escape(row.content)}</span>'
+                f'<span class="mut">{view.say(row.msgtype)}</span></a>'
+            )
+        case "template_card" if row.content:
+            return _card(inner)
+    return f'<pre class="plain mut">{escape(row.raw[:RAW_SHOWN])}</pre>'
+
+
+def _inner(row: Received) -> Mapping[str, Any]:
+    try:
+        data = json.loads(row.raw)
+    except ValueError:
+        return {}
+    inner = data.get(row.msgtype) if isinstance(data, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def linked(text: str) -> str:
+    """Return plain text as HTML, its http(s) addresses as links, as WeCom does for text messages."""
+    parts: list[str] = []
+    for line in text.split("\n"):
+        words = [
+            _anchor(part, part) if part.lower().startswith(("http://", "https://")) else escape(part)
+            for part in line.split(" ")
+        ]
+        parts.append(" ".join(words))
+    return "<br>".join(parts)
+
+
+def _mentions(view: View, inner: Mapping[str, Any]) -> str:
+    listed = [*_strings(inner.get("mentioned_list")), *_strings(inner.get("mentioned_mobile_list"))]
+    if not listed:
+        return ""
+    names = "".join(
+        f'<span class="md-mention">{view.say("people") if name == "@all" else "@" + escape(name)}</span> '
+        for name in listed
+    )
+    return f'<p class="mentions"><span class="mut">{view.say("mentions")}</span> {names}</p>'
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _articles(articles: object) -> str:
+    rows = (
+        [article for article in articles if isinstance(article, dict)] if isinstance(articles, list) else []
+    )
+    return "".join(
+        f'<div class="article">{_anchor(article.get("url"), clipped(str(article.get("title", "")), 128))}'
+        f'<p class="mut">{escape(clipped(str(article.get("description", "")), 512))}</p></div>'
+        for article in rows
+    )
+
+
+def _anchor(url: object, label: str) -> str:
+    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
+        return f"<strong>{escape(label)}</strong>"
+    attributes = f'class="md-link" href="{escape(url)}" target="_blank" rel="noopener noreferrer"'
+    return f"<a {attributes}>{escape(label)}</a>"
+
+
+def _card(inner: Mapping[str, Any]) -> str:
+    title = _mapping(inner.get("main_title"))
+    emphasis = _mapping(inner.get("emphasis_content"))
+    rows = inner.get("horizontal_content_list")
+    pairs = "".join(
+        f"<dt>{escape(str(pair.get('keyname', '')))}</dt><dd>{escape(str(pair.get('value', '')))}</dd>"
+        for pair in (rows if isinstance(rows, list) else [])
+        if isinstance(pair, dict)
+    )
+    big = (
+        f'<p class="big">{escape(str(emphasis.get("title", "")))}'
+        f'<span class="mut">{escape(str(emphasis.get("desc", "")))}</span></p>'
+        if emphasis
+        else ""
+    )
+    action = _mapping(inner.get("card_action")).get("url")
+    head = _anchor(action, str(title.get("title") or inner.get("sub_title_text", "")))
+    return (
+        f'<div class="card">{head}<p class="mut">{escape(str(title.get("desc", "")))}</p>{big}'
+        f"{f'<dl>{pairs}</dl>' if pairs else ''}</div>"
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def picture(row: Received) -> tuple[str, bytes] | None:
+    """Return the media type and bytes of a robot's picture message."""
+    if row.msgtype != "image":
+        return None
+    try:
+        data = base64.b64decode(str(_inner(row).get("base64", "")), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    media_type = image_type(data)
+    return (media_type, data) if media_type else None
+
+
+def media_id(row: Received) -> str:
+    """Return the media id that a file message names."""
+    return str(_inner(row).get("media_id", ""))
