@@ -7,10 +7,9 @@ tables of the OpenType format, `name` and `cmap` (ISO/IEC 14496-22, clauses 5.2.
 
 from __future__ import annotations
 
-import functools
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,7 +107,7 @@ def read_fonts(path: Path) -> list[FontFile]:
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] == b"ttcf":
-            (count,) = struct.unpack(">I", head[8:12])
+            (count,) = _unpack(">I", head[8:12], path)
             if count > 256:
                 raise FontError(f"{path.name}: {count} faces in one collection")
             starts = list(_unpack(f">{count}I", file.read(4 * count), path))
@@ -260,28 +259,31 @@ def candidates(names: tuple[str, ...], roots: Iterable[str | Path]) -> list[Path
     return sorted(ranked, key=ranked.__getitem__)
 
 
-def _find(
-    probe: str, names: tuple[str, ...], setting: str | Path | None, roots: tuple[str, ...]
+def find_font(
+    probe: str,
+    names: tuple[str, ...],
+    setting: str | Path | None = None,
+    *,
+    roots: tuple[str, ...] = FONT_ROOTS,
+    usable: Callable[[FontFile], bool] | None = None,
 ) -> FontFile | None:
-    if setting and (face := best_face(Path(setting).expanduser(), probe)):
+    """Return the font of `setting` if it draws all of `probe`, else the first one found that does.
+
+    Parameters
+        names: beginnings of file names that are tried first, in this order.
+        roots: folders searched; the usual ones by default.
+        usable: a last check, for renderers that refuse fonts which are well by their tables.
+    """
+    if setting and (face := _fit(Path(setting).expanduser(), probe, usable)):
         return face
     # The usual places first: walking all fonts of a desktop takes a while.
     for places in (KNOWN_PLACES, roots) if roots == FONT_ROOTS else (roots,):
         for path in candidates(names, places):
-            if face := best_face(path, probe):
+            if face := _fit(path, probe, usable):
                 return face
     return None
 
 
-@functools.lru_cache(maxsize=8)
-def find_cjk_font(
-    setting: str | Path | None = None, *, roots: tuple[str, ...] = FONT_ROOTS
-) -> FontFile | None:
-    """Return a font with our Chinese characters: that of `setting` if it has them, else the first found."""
-    return _find(CJK_PROBE, CJK_NAMES, setting, roots)
-
-
-@functools.lru_cache(maxsize=8)
-def find_latin_font(*, roots: tuple[str, ...] = FONT_ROOTS) -> FontFile | None:
-    """Return a font for letters and figures, for machines without a Chinese one."""
-    return _find(LATIN_PROBE, LATIN_NAMES, None, roots)
+def _fit(path: Path, probe: str, usable: Callable[[FontFile], bool] | None) -> FontFile | None:
+    face = best_face(path, probe)
+    return face if face and (usable is None or usable(face)) else None

@@ -10,17 +10,38 @@ an empty box or a question mark: they never vanish without a trace.
 
 from __future__ import annotations
 
+import functools
 import re
+from pathlib import Path
 
 import resvg_py
 
-from spc_site.lib.fonts import FontFile, find_cjk_font, find_latin_font
+from spc_site.lib.fonts import CJK_NAMES, CJK_PROBE, LATIN_NAMES, LATIN_PROBE, FontFile, find_font
 from spc_site.lib.svg.spec import ENGLISH, Labels, ThemeName
 from spc_site.lib.svg.theme import TOKENS
 
 __all__ = ["FontFile", "find_cjk_font", "find_latin_font", "labels_for_png", "render_png", "undrawable"]
 
 WIDEST = 4000
+
+
+@functools.lru_cache(maxsize=8)
+def find_cjk_font(setting: str | Path | None = None) -> FontFile | None:
+    """Return a font with our Chinese characters: that of `setting` if it has them, else the first found."""
+    return find_font(CJK_PROBE, CJK_NAMES, setting, usable=_draws)
+
+
+@functools.lru_cache(maxsize=1)
+def find_latin_font() -> FontFile | None:
+    """Return a font for letters and figures, for machines without a Chinese one."""
+    return find_font(LATIN_PROBE, LATIN_NAMES, usable=_draws)
+
+
+def _draws(font: FontFile) -> bool:
+    """Say whether the renderer leaves ink for a character of the font: it refuses some fonts silently."""
+    char = "控" if font.covers("控") else "A"
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><text x="8" y="24">{}</text></svg>'
+    return _picture(svg.format(char), 32, "#fff", font) != _picture(svg.format(""), 32, "#fff", font)
 
 
 def labels_for_png(font: FontFile | None, labels: Labels | None = None) -> Labels:
@@ -59,15 +80,20 @@ def render_png(
     if not 1 <= width_px <= WIDEST:
         raise ValueError(f"width_px must be 1 to {WIDEST}, not {width_px}")
     used = font if font is not None else find_latin_font()
+    return _picture(_with_margin(_drawable(svg, used), margin), width_px, TOKENS[theme]["card"], used)
+
+
+def _picture(svg: str, width_px: int, ground: str, font: FontFile | None) -> bytes:
+    """Call the renderer with one font and no other."""
     return resvg_py.svg_to_bytes(
-        svg_string=_with_margin(_drawable(svg, used), margin),
+        svg_string=svg,
         width=width_px,
-        background=TOKENS[theme]["card"],
+        background=ground,
         # Scanning the machine's fonts takes about 200 ms per picture; one known file takes 7.
         skip_system_fonts=True,
-        font_files=[str(used.path)] if used else [],
-        font_family=used.family if used else None,
-        sans_serif_family=used.family if used else None,
+        font_files=[str(font.path)] if font else [],
+        font_family=font.family if font else None,
+        sans_serif_family=font.family if font else None,
     )
 
 

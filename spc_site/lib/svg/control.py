@@ -22,7 +22,7 @@ from spc_site.lib.svg.limits import (
 from spc_site.lib.svg.notes import Note, draw_heading, draw_notes
 from spc_site.lib.svg.place import Box, free
 from spc_site.lib.svg.plain import empty_chart
-from spc_site.lib.svg.scales import Scale, finite, linear, nice_ticks
+from spc_site.lib.svg.scales import Scale, finite, linear, nice_ticks, widen
 from spc_site.lib.svg.spec import (
     LAYOUTS,
     ChartSpec,
@@ -41,7 +41,7 @@ from spc_site.lib.svg.spec import (
     line,
     unbroken,
 )
-from spc_site.lib.svg.text import decimals_for, ellipsize, format_value, text_width
+from spc_site.lib.svg.text import decimals_for, ellipsize, fit_value, format_value, text_width
 from spc_site.lib.svg.violations import (
     Marked,
     Violation,
@@ -118,7 +118,7 @@ def control_chart(
     """
     measures = LAYOUTS[layout]
     count = max((len(panel.points) for panel in panels), default=0)
-    prepared = [_prepare(panel, count, labels) for panel in panels]
+    prepared = [_prepare(panel, count, labels, measures) for panel in panels]
     if not any(value is not None for item in prepared for value in item.values):
         return empty_chart(title=title, message=labels.no_data, layout=layout, theme=theme)
     names = _Names(tuple(point_labels), labels)
@@ -206,7 +206,7 @@ class _Prepared:
     far: Mapping[int, str] = field(default_factory=dict)
 
 
-def _prepare(panel: ControlPanel, count: int, labels: Labels) -> _Prepared:
+def _prepare(panel: ControlPanel, count: int, labels: Labels, measures: Layout) -> _Prepared:
     """Clean the numbers of a panel and decide what its axis spans."""
     values = per_point(panel.points, count)
     centre, ucl, lcl = (per_point(limit, count) for limit in (panel.centre, panel.ucl, panel.lcl))
@@ -227,7 +227,7 @@ def _prepare(panel: ControlPanel, count: int, labels: Labels) -> _Prepared:
             continue
         near = span == 0 or lo - SPEC_FAR * span <= value <= hi + SPEC_FAR * span
         arrow = "" if near else " ↑" if value > hi else " ↓"
-        text = f"{word} {format_value(value, decimals)}{arrow}"
+        text = _label(f"{word} ", value, decimals, arrow, measures)
         named.append(ReferenceLabel(text, value, "text-bad" if role == "spec" else "text", 2 if near else 0))
         if near:
             specs.append((role, value))
@@ -235,8 +235,9 @@ def _prepare(panel: ControlPanel, count: int, labels: Labels) -> _Prepared:
     for word, series, weight in ((labels.ucl, ucl, 3), (labels.centre, centre, 1), (labels.lcl, lcl, 3)):
         value = last_value(series)
         if value is not None:
-            text = f"{word} {format_value(value, decimals)}"
+            text = _label(f"{word} ", value, decimals, "", measures)
             named.append(ReferenceLabel(text, value, "text", weight))
+    lo, hi = widen(lo, hi, least=2 * 10.0**-decimals if lo == hi else 0.0)
     return _Prepared(
         panel,
         values,
@@ -250,6 +251,13 @@ def _prepare(panel: ControlPanel, count: int, labels: Labels) -> _Prepared:
         tuple(specs),
         {i: format_value(v, decimals) for i in far if (v := values[i]) is not None},
     )
+
+
+def _label(word: str, value: float, decimals: int, arrow: str, measures: Layout) -> str:
+    """Return the words beside a line, never wider than a third of the picture."""
+    size, room = measures.font, measures.width / 3
+    left = room - text_width(word + arrow, size)
+    return ellipsize(word + fit_value(value, decimals, size, left) + arrow, size, room)
 
 
 def _without_far(
@@ -280,7 +288,8 @@ def _without_far(
 def _columns(prepared: Sequence[_Prepared], x_name: str, measures: Layout) -> tuple[float, float]:
     """Return the left and right edge of the plots: room for labels at the right, for ticks only if needed."""
     labels = [label for item in prepared for label in item.references]
-    right_room = max(label_width(labels, measures.font), text_width(x_name, measures.font))
+    x_name_width = text_width(_x_name(x_name, measures), measures.font)
+    right_room = max(label_width(labels, measures.font), x_name_width)
     left = measures.edge
     for item in prepared:
         if _needs_axis(item):
@@ -288,7 +297,11 @@ def _columns(prepared: Sequence[_Prepared], x_name: str, measures: Layout) -> tu
             widest = max(text_width(text, measures.font) for text in ticks.labels)
             left = max(left, widest + 8)
     room = right_room + 12 if right_room else measures.edge
-    return left, max(measures.width - room, left + 0.4 * measures.width)
+    return left, measures.width - room
+
+
+def _x_name(name: str, measures: Layout) -> str:
+    return ellipsize(name, measures.font, measures.width / 4)
 
 
 def _needs_axis(item: _Prepared) -> bool:
@@ -367,13 +380,11 @@ def _frame(item: _Prepared, box: Box, edges: Edges, measures: Layout) -> Frame:
     marked = {violation.index for violation in item.panel.violations} | set(item.far)
     sides = {_is_up(item, i) for i in marked if 0 <= i < len(item.values)}
     badge = measures.badge_font + 12
-    least = 2 * 10.0**-item.decimals if item.lo == item.hi else 0.0
     y = linear(
         item.lo,
         item.hi,
         box.bottom - (badge if False in sides else 7),
         box.top + (badge if True in sides else 7),
-        least=least,
     )
     x = Scale(0, max(len(edges.x) - 1, 1), edges.x[0], edges.x[-1] if len(edges.x) > 1 else edges.x[0] + 1)
     return Frame(item.panel.name, box, x, y)
@@ -511,7 +522,7 @@ def _x_axis(
             texts.append(text)
     marks: list[Mark] = [Group("ticks", tuple(texts))]
     if x_name:
-        marks.append(Text("text", edges.right + 10, y, x_name, size))
+        marks.append(Text("text", edges.right + 10, y, _x_name(x_name, measures), size))
     return marks
 
 

@@ -67,7 +67,7 @@ def resolution_of(values: Sequence[float], decimals: int | None) -> float:
     """Return the step of the measurements: one unit of the last decimal, 0 where it is not known."""
     if decimals is not None:
         return 10.0**-decimals
-    for places in range(10):
+    for places in range(9):
         if all(abs(value - round(value, places)) <= 1e-9 * max(1.0, abs(value)) for value in values):
             return 10.0**-places
     return 0.0

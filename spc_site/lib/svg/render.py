@@ -88,7 +88,8 @@ def _marks(marks: Sequence[Mark], theme: ThemeName) -> str:
 def _group(group: Group, pairs: list[tuple[str, str]], theme: ThemeName) -> str:
     place = [("transform", f"translate({_c(group.x)} {_c(group.y)})")] if group.x or group.y else []
     index = [("data-i", str(group.index))] if group.index is not None else []
-    title = f"<title>{escape(clean(group.title))}</title>" if group.title else ""
+    lines = "\n".join(clean(row) for row in group.title.split("\n"))
+    title = f"<title>{escape(lines)}</title>" if group.title else ""
     return f"<g{_attributes([*pairs, *place, *index])}>{title}{_marks(group.marks, theme)}</g>"
 
 

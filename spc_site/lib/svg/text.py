@@ -12,11 +12,13 @@ import unicodedata
 
 _NARROW = frozenset("iljI.,:;'|!()[]{}\"`fr t")
 _WIDE = frozenset("mwMW@%—…")
-_DIGIT_EM = 0.62
+_MATH = frozenset("=+<>~")
+_DIGIT_EM = 0.64
 _UPPER_EM = 0.7
-_LOWER_EM = 0.58
+_LOWER_EM = 0.62
 _NARROW_EM = 0.37
-_WIDE_EM = 0.95
+_WIDE_EM = 1.0
+_MATH_EM = 0.84
 
 # XML 1.0 has no way to write these, not even as a reference.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -45,6 +47,8 @@ def char_em(char: str) -> float:
         return _NARROW_EM
     if char in _WIDE:
         return _WIDE_EM
+    if char in _MATH:
+        return _MATH_EM
     if char.isascii():
         if char.isdigit():
             return _DIGIT_EM
@@ -100,6 +104,15 @@ def format_value(value: float, decimals: int) -> str:
     else:
         text = f"{value:.{decimals}f}"
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def fit_value(value: float, decimals: int, size: float, room: float) -> str:
+    """Write a number in `room`: with fewer decimals where it must be, at last with an exponent."""
+    for places in range(decimals, -1, -1):
+        text = format_value(value, places)
+        if text_width(text, size) <= room:
+            return text
+    return f"{value:.3g}"
 
 
 def decimals_for(span: float) -> int:

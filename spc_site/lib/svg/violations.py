@@ -199,7 +199,9 @@ def draw_badge(cluster: Cluster, box: Box, font: float, radius: float) -> list[M
     near = box.bottom if above else box.top
     if len(cluster.members) > 1:
         rail = near + (1.5 if above else -1.5)
-        left, right = first.x - radius, cluster.members[-1].x + radius
+        # As wide as the points' own room, so that it still fits when the script stretches the axis.
+        half = (cluster.members[-1].x - first.x) / (cluster.members[-1].index - first.index) / 2
+        left, right = first.x - half, cluster.members[-1].x + half
         marks.append(line(f"{kind}-mark", left, rail, right, rail))
     elif abs(near - cluster.anchor[1]) > radius + height or abs(middle_x - cluster.anchor[0]) > 1:
         tip = cluster.anchor[1] + (-radius if above else radius)

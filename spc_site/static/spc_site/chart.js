@@ -67,7 +67,9 @@
       this.data = JSON.parse(svg.dataset.chart);
       this.box = svg.viewBox.baseVal;
       this.chosen = -1;
+      this.behind = element("g", {}); // the cursor must not hide what it points at
       this.marks = element("g", {});
+      svg.querySelector(":scope > :not(title, desc)").before(this.behind);
       svg.append(this.marks);
       svg.querySelector(":scope > title")?.remove(); // aria-label stays; the browser's own tooltip goes
       svg.setAttribute("tabindex", "0");
@@ -133,6 +135,7 @@
 
     clear() {
       this.chosen = -1;
+      this.behind.replaceChildren();
       this.marks.replaceChildren();
       hideTip();
     }
@@ -204,10 +207,11 @@
     show(index) {
       const x = this.x(index);
       const marks = [];
+      const cursors = [];
       const lines = [{ text: this.label(index) }];
       let height = this.panels[0].y[0];
       this.panels.forEach((panel, n) => {
-        marks.push(element("path", { class: "ch-cursor", d: `M${x} ${panel.y[0]}V${panel.y[1]}` }));
+        cursors.push(element("path", { class: "ch-cursor", d: `M${x} ${panel.y[0]}V${panel.y[1]}` }));
         const value = panel.v[index];
         if (value === null || value === undefined) return;
         const y = panel.places.get(index);
@@ -220,6 +224,7 @@
       });
       if (this.data.e?.i.includes(index)) lines.push({ text: this.data.e.w });
       for (const text of this.sentences.get(index) ?? []) lines.push({ text: `▲ ${text}`, bad: true });
+      this.behind.replaceChildren(...cursors);
       this.marks.replaceChildren(...marks);
       return { lines, x, y: height };
     }
@@ -361,10 +366,8 @@
         const line = panel.group.querySelector(".ch-line");
         const visible = this.window[1] - this.window[0];
         if (!line || !this.zoomed || this.data.c <= DOTS_UP_TO || visible > DOTS_UP_TO) continue;
-        const d = line.getAttribute("d").replace(/[MLml]/g, " ");
-        const dots = [...d.matchAll(PAIR)].map(([, x, y]) => `M${x} ${y}h0`).join("");
-        panel.extra = element("path", { class: "ch-dots", d, "stroke-width": 4.6, "stroke-linecap": "round" });
-        panel.extra.setAttribute("d", dots);
+        const dots = [...line.getAttribute("d").matchAll(PAIR)].map(([, x, y]) => `M${x} ${y}h0`).join("");
+        panel.extra = element("path", { class: "ch-dots", d: dots, "stroke-width": 4.6, "stroke-linecap": "round" });
         line.after(panel.extra);
       }
     }
@@ -488,7 +491,7 @@
     show(index) {
       const [left, right, range, count, outside] = this.data.b[index];
       const [top, bottom] = this.data.y;
-      this.marks.replaceChildren(
+      this.behind.replaceChildren(
         element("rect", { class: "ch-bin", x: left, y: top, width: right - left, height: bottom - top }),
       );
       const lines = [{ text: withUnit(range, this.data.u) }, { text: fill(this.data.w, count) }];
