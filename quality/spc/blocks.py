@@ -20,8 +20,13 @@ from numpy.typing import NDArray
 
 from quality.spc.inputs import FloatArray, Group, IndexArray
 
-CHUNK_VALUES = 64 * 1024
-"""Values worked on at once: large enough that numpy's cost per call vanishes, small enough for the cache."""
+CHUNK_VALUES = 256 * 1024
+"""Values worked on at once: enough that numpy's cost per call vanishes, few enough for cache and memory."""
+
+# glibc returns every freed array above a threshold to the system, and the next array then pays a page fault
+# for each 4 KiB: a third of the whole time. Freeing one large array, never touched and so free of cost,
+# raises the threshold above the size of a chunk's arrays.
+np.empty(4 * CHUNK_VALUES)
 
 Number = TypeVar("Number", np.float64, np.int64)
 
@@ -44,6 +49,8 @@ def total(x: NDArray[Number]) -> NDArray[Number]:
 class Block:
     """`x` is (n, k, m) with zeros for missing values; `present` is None when nothing is missing.
 
+    `highest` and `lowest` are those of each subgroup, (k, m); -inf and inf for an empty one.
+
     `present` and `sizes` have a last axis of 1 where all characteristics miss the same (a short last
     subgroup).
     """
@@ -52,6 +59,8 @@ class Block:
     x: FloatArray
     present: NDArray[np.bool_] | None
     sizes: NDArray[np.int64]
+    highest: FloatArray
+    lowest: FloatArray
 
     @property
     def subgroup_size(self) -> int:
@@ -96,11 +105,16 @@ def _block(indices: IndexArray, data: FloatArray, subgroup_size: int) -> Block:
 
 def _with_missing(indices: IndexArray, x: FloatArray, padding: NDArray[np.bool_] | None) -> Block:
     size, count, _ = x.shape
+    sizes = np.full((count, 1), size, dtype=np.int64)
+    if size == 0:
+        empty = np.full(x.shape[1:], np.inf)
+        return Block(indices, x, None, sizes, -empty, empty)
+    highest = x[0] if size == 1 else np.maximum.reduce(x, axis=0)  # carries a NaN on
+    if padding is None and not np.isnan(highest).any():
+        return Block(indices, x, None, sizes, highest, x[0] if size == 1 else np.minimum.reduce(x, axis=0))
     missing = np.isnan(x)
-    if missing.any():
-        present = ~missing if padding is None else ~missing & padding
-        x = np.where(present, x, 0.0)
-        return Block(indices, x, present, total(present.astype(np.int64)))
-    if padding is not None:
-        return Block(indices, x, padding, total(padding.astype(np.int64)))
-    return Block(indices, x, None, np.full((count, 1), size, dtype=np.int64))
+    present = ~missing if padding is None else padding & ~missing if missing.any() else padding
+    x = np.where(present, x, 0.0)
+    highest = np.maximum.reduce(np.where(present, x, -np.inf), axis=0)
+    lowest = np.minimum.reduce(np.where(present, x, np.inf), axis=0)
+    return Block(indices, x, present, total(present.astype(np.int64)), highest, lowest)

@@ -226,7 +226,7 @@ def capability(
     lower_bound: Any = False,
     upper_bound: Any = False,
     subgroup_size: Any = 1,
-    estimator: str = "auto",
+    estimator: str | Sequence[str] = "auto",
     confidence: float = 0.95,
 ) -> Any:
     """Capability of one characteristic (→ Capability) or of many (→ Capabilities, columns and a sequence).
@@ -237,7 +237,7 @@ def capability(
     `estimators.py`.
     Raises SpcInputError for input that makes no sense; poor data give missing results, never an error.
     """
-    is_one, columns = moments(
+    is_one, columns, _ = moments(
         values,
         lsl=lsl,
         usl=usl,

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from quality.spc import chart_blocks
 from quality.spc.blocks import blocks
-from quality.spc.chart_blocks import SIDES, ChartBlock, GivenLimits, SeriesBlock
+from quality.spc.chart_blocks import SIDES, ChartBlock, SeriesBlock
+from quality.spc.given import given_limits
 from quality.spc.inputs import FloatArray, IndexArray, one_per, read
 from quality.spc.lines import Parameters
 from quality.spc.missing import Missing, optional
+from quality.spc.patterns import Lines
 from quality.spc.plans import Limits, Plan, method
 from quality.spc.rules import Kind, Rule
 from quality.spc.selection import Selection, choices
 from quality.spc.stats import Stats
 
-SERIES_NAMES = {"x": "X", "xbar": "X̄", "median": "X̃", "mr": "MR", "r": "R", "s": "S"} | {
+SERIES_NAMES = {"ewma": "EWMA", "x": "X", "xbar": "X̄", "median": "X̃", "mr": "MR", "r": "R", "s": "S"} | {
     kind: kind for kind in ("p", "np", "c", "u")
 }
 
@@ -154,6 +156,13 @@ class ControlCharts(Sequence[ControlChart]):
             self.signals[indices[series.hits.column]] = True
         self._blocks.append((block, excluded))
 
+    def violations_of(self, index: int) -> tuple[Violation, ...]:
+        """The violations of one characteristic, without building its chart."""
+        if not self.signals[index]:
+            return ()
+        block, column = self._blocks[self._block_of[index]][0], int(self._column_of[index])
+        return tuple(found for series in block.series for found in violations_of_series(series, column))
+
     def __len__(self) -> int:
         return len(self.signals)
 
@@ -199,7 +208,7 @@ def control_chart(
         decided = method(plan.chart, plan.estimator, max(size, 1))
         for block in blocks(group, size):
             selection = chosen.select(block.indices, block.x.shape[1])
-            own = GivenLimits([given[index] for index in block.indices])
+            own = None if limits is None else given_limits([given[index] for index in block.indices])
             computed = chart_blocks.chart_block(Stats(block), plan, decided, selection, own)
             charts.add(block.indices, computed, chosen.excluded)
     return charts[0] if batch.is_one else charts
@@ -221,7 +230,7 @@ def build_chart(block: ChartBlock, column: int, excluded: Mapping[int, str] | No
         secondary=series[1],
         within=series[2] if len(series) > 2 else None,
         stages=stages,
-        limits_given=bool(block.given[column]),
+        limits_given=block.given is not None and bool(block.given[column]),
         excluded=dict(sorted((excluded or {}).items())),
         missing=missing,
     )
@@ -261,63 +270,61 @@ def drawn_series(selection: Selection, series: SeriesBlock, column: int) -> Seri
     count = len(series.points)
 
     def own(array: NDArray[Any]) -> NDArray[Any]:
-        part = array[:, column] if array.shape[1] > 1 or column == 0 else array[:, 0]
+        part = array[:, column if array.shape[1] > 1 else 0]
         return np.ascontiguousarray(np.broadcast_to(part, (count,)))
 
     stage = np.zeros(count, dtype=np.intp) if selection.stage is None else own(selection.stage)
     excluded = np.zeros(count, dtype=np.bool_) if selection.excluded is None else own(selection.excluded)
-    points, lines = own(series.points), series.lines
-    centre, ucl, lcl, up, down = (
-        own(line) for line in (lines.centre, lines.ucl, lines.lcl, lines.up, lines.down)
-    )
-    drawn = _Drawn(points, centre, ucl, lcl, up, down)
+    lines = series.lines
     return Series(
         kind=series.kind,
         name=SERIES_NAMES[series.kind],
-        points=points,
-        centre=centre,
-        ucl=ucl,
-        lcl=lcl,
-        sigma=up,
+        points=own(series.points),
+        centre=own(lines.centre),
+        ucl=own(lines.ucl),
+        lcl=own(lines.lcl),
+        sigma=own(lines.up),
         sizes=own(series.sizes),
         stage=stage,
         excluded=excluded,
-        violations=tuple(_violations(series, column, drawn)),
+        violations=violations_of_series(series, column),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    points: FloatArray
-    centre: FloatArray
-    ucl: FloatArray
-    lcl: FloatArray
-    up: FloatArray
-    down: FloatArray
-
-    def limit(self, rule: Rule, side: str, point: int) -> float | None:
-        """The line that the rule looks at on this side of this point."""
-        if side == "both" or rule.kind in (Kind.TREND, Kind.ALTERNATION):
-            return None
-        if rule.kind is Kind.RUN:
-            return optional(self.centre[point])
-        if rule.width is None:
-            return optional((self.ucl if side == "high" else self.lcl)[point])
-        sign, unit = (1.0, self.up) if side == "high" else (-1.0, self.down)
-        return optional(self.centre[point] + sign * rule.width * unit[point])
-
-
-def _violations(series: SeriesBlock, column: int, drawn: _Drawn) -> Iterator[Violation]:
+def violations_of_series(series: SeriesBlock, column: int) -> tuple[Violation, ...]:
+    """The violations of one characteristic of a block on one of its charts."""
     hits = series.hits
     start, stop = np.searchsorted(hits.column, [column, column + 1])
+    found = []
     for place in range(start, stop):
-        rule, point, side = series.rules[hits.rule[place]], int(hits.point[place]), SIDES[hits.side[place]]
-        yield Violation(
-            rule=rule.id,
-            kind=rule.kind,
-            point=point,
-            window=tuple(range(point - rule.window + 1, point + 1)),
-            side=side,
-            value=float(drawn.points[point]),
-            limit=drawn.limit(rule, side, point),
+        rule, point = series.rules[hits.rule[place]], int(hits.point[place])
+        side = SIDES[hits.side[place]]
+        found.append(
+            Violation(
+                rule=rule.id,
+                kind=rule.kind,
+                point=point,
+                window=tuple(range(point - rule.window + 1, point + 1)),
+                side=side,
+                value=float(series.points[point, column]),
+                limit=_limit(series.lines, rule, side, point, column),
+            )
         )
+    return tuple(found)
+
+
+def _limit(lines: Lines, rule: Rule, side: str, point: int, column: int) -> float | None:
+    """The line that the rule looks at on this side of this point."""
+
+    def at(line: FloatArray) -> float:
+        return float(line[point if line.shape[0] > 1 else 0, column if line.shape[1] > 1 else 0])
+
+    if side == "both" or rule.kind in (Kind.TREND, Kind.ALTERNATION):
+        return None
+    if rule.kind is Kind.RUN:
+        return optional(at(lines.centre))
+    if rule.width is None:
+        return optional(at(lines.ucl if side == "high" else lines.lcl))
+    if side == "high":
+        return optional(at(lines.centre) + rule.width * at(lines.up))
+    return optional(at(lines.centre) - rule.width * at(lines.down))

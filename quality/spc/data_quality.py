@@ -14,7 +14,7 @@ from scipy import special
 from quality.spc import constants, estimators
 from quality.spc.blocks import Block, blocks, total
 from quality.spc.inputs import FloatArray, per_characteristic, read
-from quality.spc.moments import sized_groups
+from quality.spc.moments import Cuts
 from quality.spc.plans import within_estimator
 from quality.spc.stats import Stats
 
@@ -65,8 +65,8 @@ def quality_warnings(
     batch = read(values)
     steps = per_characteristic("resolution", resolution, batch.size)
     found: list[tuple[QualityWarning, ...]] = [()] * batch.size
-    for group, size in sized_groups(batch, subgroup_size):
-        for block in blocks(group, size):
+    for group, cut in Cuts(subgroup_size, "auto", batch.size).groups(batch):
+        for block in blocks(group, cut.size):
             examined = _Examined(Stats(block), steps[block.indices])
             for column, index in enumerate(block.indices.tolist()):
                 found[index] = tuple(examined.warnings(column, least_values))

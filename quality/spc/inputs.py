@@ -60,22 +60,23 @@ def as_floats(argument: str, values: Any) -> FloatArray:
     elif array.dtype.kind not in "fiu" and array.size:
         raise SpcInputError(argument, f"must be numbers, not {array.dtype.name}")
     floats = array.astype(np.float64, copy=False)
-    if np.isinf(floats).any():
+    # One read of the array settles most cases: a finite sum has no infinite term.
+    if not math.isfinite(floats.sum()) and np.isinf(floats).any():
         raise SpcInputError(argument, "must be finite; a missing value is None or NaN")
     return floats
 
 
 def _floats_of_objects(argument: str, array: NDArray[Any]) -> FloatArray:
-    result = np.empty(array.shape)
-    flat = result.reshape(-1)
-    for position, item in enumerate(array.reshape(-1).tolist()):
-        if item is None:
-            flat[position] = np.nan
-        elif isinstance(item, Real | Decimal) and not isinstance(item, bool):
-            flat[position] = float(item)
-        else:
-            raise SpcInputError(argument, f"must be numbers; position {position} holds {item!r}")
-    return result
+    items = array.reshape(-1).tolist()
+    unwanted = {kind for kind in set(map(type, items)) if not _is_number_or_none(kind)}
+    if unwanted:
+        position, item = next((place, item) for place, item in enumerate(items) if type(item) in unwanted)
+        raise SpcInputError(argument, f"must be numbers; position {position} holds {item!r}")
+    return array.astype(np.float64)  # None becomes NaN
+
+
+def _is_number_or_none(kind: type) -> bool:
+    return issubclass(kind, Real | Decimal | type(None)) and not issubclass(kind, bool | np.bool_)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import FloatArray, Subgroups, per_characteristic, read
-from quality.spc.numbers import exceeds, read_as_written
+from quality.spc.numbers import exceeds
 
 Mask = NDArray[np.bool_]
 Limit = float | Decimal | None
 
 
 class SpecificationLimits(NamedTuple):
-    """Lower and upper limit per characteristic as they are read, (m,) each, NaN for none."""
+    """Lower and upper limit per characteristic, (m,) each, NaN for none."""
 
     lsl: FloatArray
     usl: FloatArray
@@ -25,9 +25,8 @@ class SpecificationLimits(NamedTuple):
 
 def specification_limits(lsl: Any, usl: Any, size: int) -> SpecificationLimits:
     """Check and read the limits of `size` characteristics. Raises SpcInputError, also for LSL above USL."""
-    low = read_as_written(per_characteristic("lsl", lsl, size))
-    high = read_as_written(per_characteristic("usl", usl, size))
-    crossed = np.flatnonzero(low > high)
+    low, high = per_characteristic("lsl", lsl, size), per_characteristic("usl", usl, size)
+    crossed = np.flatnonzero(exceeds(low, high, sign=1))
     if crossed.size:
         place = crossed[0]
         where = "" if size == 1 else f" (characteristic {place})"

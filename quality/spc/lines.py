@@ -5,8 +5,8 @@ All arrays broadcast against the points (k, m). A sigma of zero or none has no l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ def estimate(stats: Stats, method: Method, selection: Selection, use: Mask | Non
     """Estimate the parameters from the used points of one stage."""
     sizes = stats.block.sizes
     points = plotted(stats, method.chart)
-    counted = ~np.isnan(points) if use is None else ~np.isnan(points) & use
+    counted = _counted(stats, use)
     spread = estimators.within(stats, method.estimator, use, selection.starts)
     none = np.full(stats.block.width, np.nan)
     between = points_sigma = none
@@ -83,8 +83,13 @@ def estimate(stats: Stats, method: Method, selection: Selection, use: Mask | Non
         df=np.broadcast_to(spread.df, none.shape),
         sigma_points=points_sigma,
         sigma_between=between,
-        points_used=total(counted.astype(np.int64)),
+        points_used=np.broadcast_to(total(counted.astype(np.int64)), none.shape),
     )
+
+
+def _counted(stats: Stats, use: Mask | None) -> Mask:
+    """Subgroups with a value that are used; (k, 1) where that is the same for all characteristics."""
+    return stats.block.sizes > 0 if use is None else (stats.block.sizes > 0) & use
 
 
 def _centre_weights(sizes: Sizes, chart: str) -> FloatArray:
@@ -134,25 +139,11 @@ def spread_lines(sigma: FloatArray, sizes: Sizes, kind: str, nsigma: float) -> L
     return Lines(centre, centre + nsigma * se, np.maximum(centre - nsigma * se, 0.0), se, se)
 
 
-def by_stage(selection: Selection, values: list[Any], stage_shape: tuple[int, ...]) -> FloatArray:
-    """Spread one (m,) array per stage over the points: (k, m), or (1, m) when there is a single stage."""
+def by_stage(selection: Selection, values: Sequence[FloatArray]) -> FloatArray:
+    """Spread one (m,) array per stage over the points: (k, m), or (1, m) when there are no stages."""
     if selection.stage is None:
-        return np.asarray(values[0])[None]
-    result = np.full(stage_shape, np.nan)
+        return values[0][None]
+    result = np.full((*selection.stage.shape[:1], *values[0].shape), np.nan)
     for code, value in enumerate(values):
         result = np.where(selection.stage == code, value, result)
     return result
-
-
-def given_lines(computed: Lines, given: Lines, is_given: Mask, nsigma: float) -> Lines:
-    """Put given lines in the place of computed ones for the characteristics that have them."""
-    up, down = (given.ucl - given.centre) / nsigma, (given.centre - given.lcl) / nsigma
-    up, down = np.where(up > 0, up, np.nan), np.where(down > 0, down, np.nan)
-    up, down = np.where(np.isnan(up), down, up), np.where(np.isnan(down), up, down)
-    return Lines(
-        np.where(is_given, given.centre, computed.centre),
-        np.where(is_given, given.ucl, computed.ucl),
-        np.where(is_given, given.lcl, computed.lcl),
-        np.where(is_given, up, computed.up),
-        np.where(is_given, down, computed.down),
-    )

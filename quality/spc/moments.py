@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quality.spc import estimators
-from quality.spc.blocks import Block, blocks
+from quality.spc.blocks import blocks
 from quality.spc.errors import SpcInputError
-from quality.spc.inputs import Batch, FloatArray, Group, per_characteristic, read, whole_numbers
-from quality.spc.judgement import SpecificationLimits, specification_limits
+from quality.spc.inputs import (
+    Batch,
+    FloatArray,
+    Group,
+    IndexArray,
+    one_per,
+    per_characteristic,
+    read,
+    whole_numbers,
+)
+from quality.spc.judgement import specification_limits
 from quality.spc.numbers import exceeds
 from quality.spc.plans import within_estimator
 from quality.spc.stats import Stats
@@ -57,20 +66,46 @@ def flags(argument: str, value: Any, size: int) -> NDArray[np.bool_]:
     return np.broadcast_to(array, (size,))
 
 
-def sized_groups(batch: Batch, subgroup_size: Any) -> Iterator[tuple[Group, int]]:
-    """The groups of a batch with their subgroup size, split where that differs within one shape."""
-    sizes = whole_numbers("subgroup_size", subgroup_size, batch.size)
-    for group in batch.groups:
-        if group.data.ndim == 3:
-            yield group, max(group.data.shape[2], 1)
-            continue
-        own = sizes[group.indices]
-        for size in np.unique(own):
-            chosen = own == size
-            if chosen.all():
-                yield group, int(size)
+class Cut(NamedTuple):
+    """How a characteristic is cut into subgroups and its spread estimated."""
+
+    size: int
+    estimator: str
+
+
+class Cuts:
+    """The cuts of all characteristics: usually one for all, else one each."""
+
+    def __init__(self, subgroup_size: Any, estimator: str | Sequence[str], size: int) -> None:
+        self.sizes = whole_numbers("subgroup_size", subgroup_size, size)
+        self.estimators = one_per("estimator", estimator, size, lambda item: isinstance(item, str))
+        self._is_one = np.ndim(subgroup_size) == 0 and isinstance(estimator, str)
+
+    def __getitem__(self, index: int) -> Cut:
+        return Cut(int(self.sizes[index]), self.estimators[index])
+
+    def groups(self, batch: Batch) -> Iterator[tuple[Group, Cut]]:
+        """The groups of a batch, divided where characteristics of one shape differ in their cut."""
+        for group in batch.groups:
+            if group.data.ndim == 3:  # in subgroups already
+                size = max(group.data.shape[2], 1)
+                places = self._divided([Cut(size, self.estimators[index]) for index in group.indices])
+            elif self._is_one:
+                places = {self[0]: []} if batch.size else {}
             else:
-                yield Group(group.indices[chosen], group.data[chosen]), int(size)
+                places = self._divided([self[index] for index in group.indices.tolist()])
+            for cut, chosen in places.items():
+                if len(places) == 1:
+                    yield group, cut
+                else:
+                    yield Group(group.indices[chosen], group.data[chosen]), cut
+
+    @staticmethod
+    def _divided(cuts: Sequence[Cut]) -> dict[Cut, list[int]]:
+        places: dict[Cut, list[int]] = {}
+        for place, cut in enumerate(cuts):
+            places.setdefault(cut, []).append(place)
+        return places
 
 
 def moments(
@@ -82,24 +117,36 @@ def moments(
     lower_bound: Any,
     upper_bound: Any,
     subgroup_size: Any,
-    estimator: str,
-    on_block: Callable[[Stats, SpecificationLimits], None] | None = None,
-) -> tuple[bool, Moments]:
-    """Read `values`, return (is it one characteristic, columns). `on_block` sees every block."""
+    estimator: str | Sequence[str],
+    on_block: Callable[[Stats, Cut, OutOfSpec], None] | None = None,
+) -> tuple[bool, Moments, Cuts]:
+    """Read `values`; return (is it one characteristic, columns, cuts). `on_block` sees every block."""
     batch = read(values)
-    m = batch.size
+    columns = _empty(batch.size, lsl, usl, target, lower_bound, upper_bound)
+    cuts = Cuts(subgroup_size, estimator, batch.size)
+    for group, cut in cuts.groups(batch):
+        decided = within_estimator(cut.estimator, cut.size)
+        for block in blocks(group, cut.size):
+            stats = Stats(block)
+            out = _fill(columns, stats, decided)
+            if on_block is not None:
+                on_block(stats, cut, out)
+    return batch.is_one, columns, cuts
+
+
+def _empty(m: int, lsl: Any, usl: Any, target: Any, lower_bound: Any, upper_bound: Any) -> Moments:
     limits = specification_limits(lsl, usl, m)
-    none: Callable[[], FloatArray] = lambda: np.full(m, np.nan)  # noqa: E731
-    columns = Moments(
+    nothing = np.full(m, np.nan)
+    return Moments(
         n=np.zeros(m, dtype=np.int64),
-        mean=none(),
-        minimum=none(),
-        maximum=none(),
-        sd_overall=none(),
-        sd_within=none(),
-        df_within=np.zeros(m),
+        mean=nothing,
+        minimum=nothing.copy(),
+        maximum=nothing.copy(),
+        sd_overall=nothing.copy(),
+        sd_within=nothing.copy(),
         below=np.zeros(m, dtype=np.int64),
         above=np.zeros(m, dtype=np.int64),
+        df_within=np.zeros(m),
         lsl=limits.lsl,
         usl=limits.usl,
         lower=np.where(flags("lower_bound", lower_bound, m), np.nan, limits.lsl),
@@ -107,17 +154,9 @@ def moments(
         target=per_characteristic("target", target, m),
         estimator=np.full(m, "", dtype="U16"),
     )
-    for group, size in sized_groups(batch, subgroup_size):
-        decided = within_estimator(estimator, size)
-        for block in blocks(group, size):
-            stats = Stats(block)
-            _fill(columns, stats, decided)
-            if on_block is not None:
-                on_block(stats, limits)
-    return batch.is_one, columns
 
 
-def _fill(columns: Moments, stats: Stats, estimator: str) -> None:
+def _fill(columns: Moments, stats: Stats, estimator: str) -> OutOfSpec:
     at = stats.block.indices
     spread = estimators.within(stats, estimator)
     columns.n[at] = stats.counts
@@ -125,13 +164,32 @@ def _fill(columns: Moments, stats: Stats, estimator: str) -> None:
     columns.sd_overall[at] = stats.sd
     columns.sd_within[at], columns.df_within[at] = spread
     columns.estimator[at] = estimator
-    above = outside(stats.block, columns.usl[at], sign=1)
-    below = outside(stats.block, columns.lsl[at], sign=-1)
-    columns.above[at] = np.count_nonzero(above, axis=(0, 1))
-    columns.below[at] = np.count_nonzero(below, axis=(0, 1))
+    above, below = (
+        _outside(stats, limits[at], sign) for limits, sign in ((columns.usl, 1), (columns.lsl, -1))
+    )
+    columns.above[at] = np.bincount(above.column, minlength=len(at))
+    columns.below[at] = np.bincount(below.column, minlength=len(at))
+    return OutOfSpec(
+        at[np.concatenate([above.column, below.column])], np.concatenate([above.position, below.position])
+    )
 
 
-def outside(block: Block, limits: FloatArray, *, sign: int) -> NDArray[np.bool_]:
-    """Flags (n, k, m) of the values beyond a limit; a missing value is not."""
-    found: NDArray[np.bool_] = exceeds(block.x, limits, sign=sign)
-    return found if block.present is None else found & block.present
+class OutOfSpec(NamedTuple):
+    """Values outside of their limits: characteristic (or column of a block) and position, in no order."""
+
+    column: IndexArray
+    position: IndexArray
+
+
+def _outside(stats: Stats, limits: FloatArray, sign: int) -> OutOfSpec:
+    """Values beyond a limit; only characteristics whose extreme value is beyond it are searched."""
+    block = stats.block
+    extreme = stats.maximum if sign > 0 else stats.minimum
+    with np.errstate(invalid="ignore"):
+        suspects = np.flatnonzero(exceeds(extreme, limits, sign=sign))
+    values = block.x[:, :, suspects]
+    found = exceeds(values, limits[suspects], sign=sign)
+    if block.present is not None:
+        found &= block.present[:, :, suspects] if block.present.shape[2] > 1 else block.present
+    place, subgroup, column = np.nonzero(found)
+    return OutOfSpec(suspects[column], subgroup * block.subgroup_size + place)

@@ -14,6 +14,7 @@ from fractions import Fraction
 from numbers import Real
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import FloatArray
@@ -76,20 +77,19 @@ def read_as_written(values: FloatArray) -> FloatArray:
     return np.asarray(flat, dtype=np.float64).reshape(values.shape)
 
 
-def exceeds(
-    values: FloatArray, limits: FloatArray, *, sign: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Where values, read as written, are above (`sign` 1) or below (-1) limits; equal is not. NaN never is.
+def exceeds(values: FloatArray, limits: FloatArray, *, sign: int) -> NDArray[np.bool_]:
+    """Where values are above (`sign` 1) or below (-1) limits, both read as written. NaN never is.
 
-    The limits must be read as written already. Decimals of 15 digits and their floats are in the same order,
-    so only values within a hair of their limit need the reading.
+    Equal is not. Decimals of 15 digits and their floats are in the same order, so only pairs close together
+    need the reading.
     """
-    outside = values > limits if sign > 0 else values < limits
+    outside: NDArray[np.bool_] = values > limits if sign > 0 else values < limits
     if not outside.any():
         return outside
     near = outside & (np.abs(values - limits) <= _NEAR * np.abs(limits))
     if near.any():
         read, against = read_as_written(values[near]), np.broadcast_to(limits, values.shape)[near]
+        against = read_as_written(against)
         outside[near] = read > against if sign > 0 else read < against
     return outside
 

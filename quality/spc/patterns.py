@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -51,9 +52,11 @@ class Firing(NamedTuple):
 class Comparison:
     """The comparisons of one set of series with its lines, each made once and shared by the rules."""
 
-    def __init__(self, points: FloatArray, lines: Lines, *, tested: Mask | None, starts: Mask | None) -> None:
+    def __init__(
+        self, points: FloatArray, lines: Lines, *, excluded: Mask | None = None, starts: Mask | None = None
+    ) -> None:
         self.points, self.lines = points, lines
-        self.tested, self.starts = tested, starts
+        self.excluded, self.starts = excluded, starts
         self._known: dict[tuple[object, ...], Mask] = {}
         scale = np.fmax(np.fmax(np.abs(lines.centre), np.abs(lines.ucl)), np.abs(lines.lcl))
         sigma = np.fmax(lines.up, lines.down)
@@ -107,12 +110,19 @@ class Comparison:
         margin = self._margin[1:] if len(self._margin) > 1 else self._margin
         return -margin if inclusive else margin
 
+    @cached_property
+    def tested(self) -> Mask | None:
+        """Points that are there and not excluded; None when all are."""
+        tested: Mask = ~np.isnan(self.points)
+        if self.excluded is not None:
+            return tested & ~self.excluded
+        return None if tested.all() else tested
+
     def whole(self, window: int) -> Mask | None:
         """Windows (k - window + 1, m or 1) of tested points of one stage; None when all windows are."""
-        return self._once(("whole", window), lambda: self._whole(window)) if self._is_broken() else None
-
-    def _is_broken(self) -> bool:
-        return self.tested is not None or self.starts is not None
+        if self.tested is None and self.starts is None:
+            return None
+        return self._once(("whole", window), lambda: self._whole(window))
 
     def _whole(self, window: int) -> Mask:
         count = len(self.points) - window + 1
@@ -147,7 +157,9 @@ def firings(comparison: Comparison, rules: Rules) -> Iterator[Firing]:
     for rule in rules:
         if rule.window > len(comparison.points):
             continue
-        whole = comparison.whole(rule.window)
+        # A missing point is beyond nothing by itself; the other rules must look for it.
+        needs_look = rule.kind is not Kind.BEYOND or comparison.excluded is not None
+        whole = comparison.whole(rule.window) if needs_look else None
         for side, fired in _DETECTORS[rule.kind](comparison, rule):
             yield Firing(rule, side, fired if whole is None else fired & whole)
 

@@ -50,6 +50,13 @@ class Selection:
             return self.baseline
         return ~self.excluded if self.baseline is None else self.baseline & ~self.excluded
 
+    def used_by_stage(self) -> list[Mask | None]:
+        """The same for each stage in turn; a single entry when there are no stages."""
+        if self.stage is None:
+            return [self.used]
+        masks = [self.stage == code for code in range(int(self.stage.max(initial=0)) + 1)]
+        return [mask if self.used is None else mask & self.used for mask in masks]
+
 
 @dataclass(frozen=True, slots=True)
 class Choices:

@@ -15,8 +15,9 @@ from quality.spc.inputs import FloatArray
 class Stats:
     """Statistics of a block, each computed when first asked for. Arrays end with the axis of characteristics.
 
-    Everything is computed from deviations `d` to a first mean, so that ten digits in front of the varying
-    ones (NIST NumAcc data) cost nothing. A subgroup or series of equal values has a spread of exactly zero.
+    Everything is computed from deviations `d` from the middle of the range, so that ten digits in front of
+    the varying ones (NIST NumAcc data) cost nothing. Equal values have exactly their value as mean and no
+    spread at all.
     """
 
     def __init__(self, block: Block) -> None:
@@ -28,13 +29,20 @@ class Stats:
         return np.broadcast_to(total(self.block.sizes), (self.block.width,))
 
     @cached_property
+    def _extremes(self) -> tuple[FloatArray, FloatArray]:
+        high = np.maximum.reduce(self.block.highest, axis=0, initial=-np.inf)
+        low = np.minimum.reduce(self.block.lowest, axis=0, initial=np.inf)
+        is_empty = self.counts == 0
+        return np.where(is_empty, np.nan, low), np.where(is_empty, np.nan, high)
+
+    @cached_property
     def _pivot(self) -> FloatArray:
-        sums: FloatArray = total(total(self.block.x))
-        return sums / np.maximum(self.counts, 1)
+        low, high = self._extremes
+        return np.where(self.counts > 0, low * 0.5 + high * 0.5, 0.0)
 
     @cached_property
     def d(self) -> FloatArray:
-        """Deviations from the first mean, (n, k, m), zero where missing."""
+        """Deviations from the middle of the range, (n, k, m), zero where missing."""
         d = self.block.x - self._pivot
         return d if self.block.present is None else np.where(self.block.present, d, 0.0)
 
@@ -44,36 +52,24 @@ class Stats:
 
     @cached_property
     def offsets(self) -> FloatArray:
-        """Subgroup means minus the first mean, (k, m); NaN where a subgroup has no value."""
+        """Subgroup means minus the middle of the range, (k, m); NaN where a subgroup has no value."""
         return self._sums / _or_nan(self.block.sizes)
 
     @cached_property
     def means(self) -> FloatArray:
-        """Subgroup means, (k, m)."""
-        return self._pivot + self.offsets
-
-    @cached_property
-    def highest(self) -> FloatArray:
-        """Largest value of each subgroup, (k, m); -inf for an empty one."""
-        return np.asarray(np.maximum.reduce(self._filled(-np.inf), axis=0))
-
-    @cached_property
-    def lowest(self) -> FloatArray:
-        """Smallest value of each subgroup, (k, m); inf for an empty one."""
-        return np.asarray(np.minimum.reduce(self._filled(np.inf), axis=0))
-
-    def _filled(self, stand_in: float) -> FloatArray:
-        present = self.block.present
-        return self.block.x if present is None else np.where(present, self.block.x, stand_in)
+        """Subgroup means, (k, m); NaN for an empty one."""
+        block = self.block
+        if block.subgroup_size == 1:
+            return block.x[0] if block.present is None else np.where(block.sizes > 0, block.x[0], np.nan)
+        return np.where(block.highest == block.lowest, block.highest, self._pivot + self.offsets)
 
     @cached_property
     def ranges(self) -> FloatArray:
         """Subgroup ranges, (k, m); NaN below two values."""
-        spread = self.highest - self.lowest
-        return spread if self.block.present is None and self.block.subgroup_size > 1 else self._if_two(spread)
-
-    def _if_two(self, values: FloatArray) -> FloatArray:
-        return np.where(self.block.sizes >= 2, values, np.nan)
+        spread = self.block.highest - self.block.lowest
+        if self.block.present is None and self.block.subgroup_size > 1:
+            return spread
+        return np.where(self.block.sizes >= 2, spread, np.nan)
 
     @cached_property
     def squares(self) -> FloatArray:
@@ -82,7 +78,7 @@ class Stats:
         if self.block.present is not None:
             e = np.where(self.block.present, e, 0.0)
         e *= e
-        return np.where(self.highest > self.lowest, total(e), 0.0)
+        return np.where(self.block.highest > self.block.lowest, total(e), 0.0)
 
     @cached_property
     def deviations(self) -> FloatArray:
@@ -92,22 +88,24 @@ class Stats:
     @cached_property
     def medians(self) -> FloatArray:
         """Subgroup medians, (k, m); NaN for an empty one."""
-        return middle(self._filled(np.nan))
+        present = self.block.present
+        return middle(self.block.x if present is None else np.where(present, self.block.x, np.nan))
 
     @cached_property
     def mean(self) -> FloatArray:
         """Mean of all values, (m,); NaN without values."""
-        return self._pivot + total(self._sums) / _or_nan(self.counts)
+        mean = self._pivot + total(self._sums) / _or_nan(self.counts)
+        return np.where(self.minimum == self.maximum, self.minimum, mean)
 
     @cached_property
     def minimum(self) -> FloatArray:
         """Smallest value, (m,); NaN without values."""
-        return np.where(self.counts > 0, np.minimum.reduce(self.lowest, axis=0, initial=np.inf), np.nan)
+        return self._extremes[0]
 
     @cached_property
     def maximum(self) -> FloatArray:
         """Largest value, (m,); NaN without values."""
-        return np.where(self.counts > 0, np.maximum.reduce(self.highest, axis=0, initial=-np.inf), np.nan)
+        return self._extremes[1]
 
     @cached_property
     def sd(self) -> FloatArray:

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quality.spc.capability import Capabilities
-from quality.spc.charts import ControlChart, Violation, control_chart
+from quality.spc.chart_blocks import chart_block
+from quality.spc.charts import ControlChart, ControlCharts, Violation, control_chart
 from quality.spc.errors import SpcInputError
-from quality.spc.inputs import Subgroups, one_per, whole_numbers
-from quality.spc.judgement import SpecificationLimits
-from quality.spc.moments import Moments, moments, outside
-from quality.spc.plans import Limits, Plan
+from quality.spc.inputs import IndexArray, Subgroups, one_per
+from quality.spc.moments import Cut, Cuts, Moments, OutOfSpec, moments
+from quality.spc.plans import Limits, Plan, method
 from quality.spc.rules import Rules, rule_set
+from quality.spc.selection import Selection
 from quality.spc.stats import Stats
-
-_NO_POINTS: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
 
 
 class Study(Capabilities):
     """Columns of capability results (see `Capabilities`) with the values out of specification and the charts.
 
-    Values are numbered as they were given, from 0; those of subgroups row by row.
+    Values are numbered as they were given, from 0; those of subgroups row by row. `charts` are those of
+    `study_many(rules=…)`, None when it was not asked for them.
     """
 
     def __init__(
-        self, columns: Moments, confidence: float, values: Sequence[Any], out: _Outside, plan: _Cut
+        self, columns: Moments, confidence: float, values: Sequence[Any], cuts: Cuts, seen: _Seen
     ) -> None:
         super().__init__(columns, confidence)
-        self._values = values
-        self._plan = plan
-        self._owner, self._position = out.columns()
+        self.charts = seen.charts
+        self._values, self._cuts = values, cuts
+        self._owner, self._position = seen.out_of_spec()
 
     @property
     def out_of_spec_count(self) -> NDArray[np.int64]:
@@ -54,71 +54,68 @@ class Study(Capabilities):
         limits: Limits | None = None,
     ) -> ControlChart:
         """The control chart of one characteristic, with the subgroup size and estimator of the study."""
-        plan = Plan(
-            chart, int(self._plan.sizes[index]), self._plan.estimator, rules, confidence=self.confidence
+        size, estimator = self._cuts[index]
+        found: ControlChart = control_chart(
+            self._values[index], Plan(chart, size, estimator, rules), limits=limits
         )
-        found: ControlChart = control_chart(self._values[index], plan, limits=limits)
         return found
 
     def violations(
         self,
         rules: str | Rules | Sequence[str | Rules | None] | None,
         *,
-        chart: str = "auto",
+        chart: str | Sequence[str] = "auto",
         limits: Limits | Sequence[Limits | None] | None = None,
     ) -> dict[int, tuple[Violation, ...]]:
         """Violations by characteristic, for those that have any.
 
-        rules, limits: one for all or one per characteristic. Where the rule set is empty nothing is charted.
+        rules, chart, limits: one for all or one per characteristic. Where the rule set is empty nothing is
+        charted.
         """
         m = len(self)
-        sets = [
-            rule_set(item) for item in one_per("rules", rules, m, lambda item: isinstance(item, str | Rules))
-        ]
+        sets = one_per("rules", rules, m, lambda item: isinstance(item, str | Rules))
+        charts = one_per("chart", chart, m, lambda item: isinstance(item, str))
         given = one_per("limits", limits, m, lambda item: isinstance(item, Limits))
-        groups: dict[tuple[Rules, int], list[int]] = {}
-        for index, (own, size) in enumerate(zip(sets, self._plan.sizes.tolist(), strict=True)):
-            if own.rules:
-                groups.setdefault((own, size), []).append(index)
+        groups: dict[Plan, list[int]] = {}
+        plans: dict[tuple[object, ...], Plan | None] = {}
+        for index in range(m):
+            size, estimator = self._cuts[index]
+            key = (charts[index], size, estimator, sets[index])
+            if key not in plans:
+                own = rule_set(sets[index])
+                plans[key] = Plan(charts[index], size, estimator, own) if len(own) else None
+            plan = plans[key]
+            if plan is not None:
+                groups.setdefault(plan, []).append(index)
         found: dict[int, tuple[Violation, ...]] = {}
-        for (own, size), members in groups.items():
-            charts = control_chart(
-                [self._values[index] for index in members],
-                Plan(chart, size, self._plan.estimator, own),
-                limits=[given[index] for index in members],
-            )
-            for place in np.flatnonzero(charts.signals).tolist():
-                found[members[place]] = charts[place].violations
+        for plan, members in groups.items():
+            values = [self._values[index] for index in members]
+            drawn = control_chart(values, plan, limits=[given[index] for index in members])
+            for place in np.flatnonzero(drawn.signals).tolist():
+                found[members[place]] = drawn.violations_of(place)
         return dict(sorted(found.items()))
 
 
-class _Cut(NamedTuple):
-    """How the values were cut into subgroups."""
+class _Seen:
+    """What is kept of every block on the way: the values out of specification, and charts if asked for."""
 
-    sizes: NDArray[np.int64]
-    estimator: str
+    def __init__(self, charts: ControlCharts | None, rules: Rules, chart: str) -> None:
+        self.charts = charts
+        self._rules, self._chart = rules, chart
+        self._owners: list[IndexArray] = [np.zeros(0, dtype=np.intp)]
+        self._positions: list[IndexArray] = [np.zeros(0, dtype=np.intp)]
 
+    def __call__(self, stats: Stats, cut: Cut, out: OutOfSpec) -> None:
+        self._owners.append(out.column)
+        self._positions.append(out.position)
+        if self.charts is not None:
+            plan = Plan(self._chart, cut.size, cut.estimator, self._rules)
+            decided = method(self._chart, cut.estimator, cut.size)
+            block = chart_block(stats, plan, decided, Selection())
+            self.charts.add(stats.block.indices, block, None)
 
-class _Outside:
-    """Collects the values out of specification block by block."""
-
-    def __init__(self) -> None:
-        self._owners: list[NDArray[np.intp]] = []
-        self._positions: list[NDArray[np.intp]] = []
-
-    def __call__(self, stats: Stats, limits: SpecificationLimits) -> None:
-        block = stats.block
-        out = outside(block, limits.usl[block.indices], sign=1)
-        out |= outside(block, limits.lsl[block.indices], sign=-1)
-        if out.any():
-            place, subgroup, column = np.nonzero(out)
-            self._owners.append(block.indices[column])
-            self._positions.append(subgroup * block.subgroup_size + place)
-
-    def columns(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def out_of_spec(self) -> tuple[IndexArray, IndexArray]:
         """Characteristic and position of each, ordered by both."""
-        if not self._owners:
-            return _NO_POINTS, _NO_POINTS
         owners, positions = np.concatenate(self._owners), np.concatenate(self._positions)
         order = np.lexsort((positions, owners))
         return owners[order], positions[order]
@@ -133,20 +130,24 @@ def study_many(
     lower_bound: Any = False,
     upper_bound: Any = False,
     subgroup_size: Any = 1,
-    estimator: str = "auto",
+    estimator: str | Sequence[str] = "auto",
     confidence: float = 0.95,
+    rules: str | Rules | None = None,
+    chart: str = "auto",
 ) -> Study:
     """Study many characteristics in one pass over their values.
 
     values: an array with a leading axis or a list of series of any lengths; None or NaN is a missing value.
-    The other arguments are those of `capability`, one for all or one per characteristic.
-    Raises SpcInputError for input that makes no sense.
+    lsl … confidence: those of `capability`, one for all or one per characteristic.
+    rules, chart: draw a control chart of every characteristic in the same pass (`study.charts`); for rules
+    that differ see `Study.violations`. Raises SpcInputError for input that makes no sense.
     """
-    if isinstance(values, Subgroups):
+    if not _are_many(values):
         raise SpcInputError("values", "must be many characteristics: a list of series or an array")
-    out = _Outside()
-    is_one, columns = moments(
-        values,
+    charts = None if rules is None else ControlCharts(len(values))
+    seen = _Seen(charts, rule_set(rules), chart)
+    _, columns, cuts = moments(
+        values if len(values) else np.zeros((0, 0)),
         lsl=lsl,
         usl=usl,
         target=target,
@@ -154,9 +155,12 @@ def study_many(
         upper_bound=upper_bound,
         subgroup_size=subgroup_size,
         estimator=estimator,
-        on_block=out,
+        on_block=seen,
     )
-    if is_one and len(values):
-        raise SpcInputError("values", "must be many characteristics: a list of series or an array")
-    sizes = whole_numbers("subgroup_size", subgroup_size, len(columns.n))
-    return Study(columns, confidence, values, out, _Cut(sizes, estimator))
+    return Study(columns, confidence, values, cuts, seen)
+
+
+def _are_many(values: Any) -> bool:
+    if isinstance(values, Subgroups | str) or not hasattr(values, "__len__"):
+        return False
+    return len(values) == 0 or isinstance(values[0], Subgroups) or hasattr(values[0], "__len__")
