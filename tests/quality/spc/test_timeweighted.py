@@ -120,6 +120,9 @@ def test_a_stage_starts_with_an_empty_memory() -> None:
         whole = call(MONTGOMERY, target=10, sigma=1, stages=stages)
         second = call(MONTGOMERY[15:], target=10, sigma=1)
         assert row(whole)[15:] == pytest.approx(row(second))
+    known = {"target": 10, "sigma": 1}
+    widths = ewma_chart(MONTGOMERY, stages=stages, **known).series.ucl
+    assert widths[15:] == pytest.approx(widths[:15])
     own = ewma_chart(MONTGOMERY, stages=stages)
     assert own.stages[1] == ewma_chart(MONTGOMERY[15:]).stages[0]
 
@@ -166,6 +169,13 @@ def test_policy_after_a_signal(policy: str, expected: list[float]) -> None:
         assert [s.start for s in chart.signals] == [0, 2]
     if policy == "head_start":
         assert [s.mean for s in chart.signals] == pytest.approx([3.0] * 4)
+
+
+def test_a_sum_begun_again_at_zero_owes_nothing_to_the_head_start() -> None:
+    plan = CusumPlan(1, 3, unit="data", head_start=0.5, after_signal="zero")
+    chart = cusum_chart([3.0] * 3, plan, target=0)
+    assert chart.upper == pytest.approx([3.5, 2.0, 4.0])
+    assert [s.mean for s in chart.signals] == pytest.approx([3.0, 3.0])
 
 
 def test_a_sum_equal_to_h_is_inside() -> None:
