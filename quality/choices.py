@@ -43,6 +43,31 @@ class Chart(models.TextChoices):
     XBAR_S = "xbar_s", _("均值–标准差图")
 
 
+class Estimator(models.TextChoices):
+    """How the standard deviation within subgroups is estimated; values are the names of `quality.spc`."""
+
+    AUTO = "auto", _("自动（随控制图）")
+    RBAR = "rbar", _("极差均值 R̄/d₂")
+    SBAR = "sbar", _("标准差均值 S̄/c₄")
+    POOLED = "pooled", _("合并标准差")
+    POOLED_UNBIASED = "pooled_unbiased", _("合并标准差（无偏，除以 c₄）")
+    MR = "mr", _("移动极差均值")
+    MEDIAN_MR = "median_mr", _("移动极差中位数（稳健）")
+
+
+class RulePreset(models.TextChoices):
+    """Sets of control rules; values are the names of `quality.spc`."""
+
+    NELSON = "nelson", _("Nelson 八条（GB/T 4091）")
+    AIAG = "aiag", "AIAG"
+    MINITAB = "minitab", "Minitab"
+    GB_T_17989_2 = "gb_t_17989_2", "GB/T 17989.2（ISO 7870-2）"
+    WESTERN_ELECTRIC = "western_electric", "Western Electric"
+    RULE_1 = "rule_1", _("只有规则 1")
+    RULE_1_2 = "rule_1_2", _("规则 1 与 2")
+    NONE = "none", _("不判异")
+
+
 class Index(models.TextChoices):
     """Which capability index is held against the limit."""
 

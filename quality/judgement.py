@@ -16,26 +16,32 @@ from typing import Any
 import numpy as np
 
 from quality import spc
-from quality.choices import Chart, Index, ReasonCode, Status
+from quality.choices import Index, ReasonCode, Status
 from quality.spc.reasons import reason as why_missing
 
 OK, NG = "OK", "NG"
 
+_UNRULED = spc.Plan(rules="none")
 _STATISTICS = ("mean", "minimum", "maximum", "sd_overall", "sd_within", "cp", "cpk", "pp", "ppk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One characteristic to judge: its values as written, its limits, its settings."""
+    """One characteristic to judge: its values as written, its limits, its settings.
+
+    `plan` carries the rules that make it abnormal (none by default); `limits` are locked control
+    limits, which win over those computed from the values.
+    """
 
     values: Sequence[str | None]
     lsl: str = ""
     usl: str = ""
-    subgroup_size: int = 1
-    chart: str = "auto"
+    plan: spc.Plan = _UNRULED
+    lower_is_bound: bool = False
+    upper_is_bound: bool = False
+    limits: spc.Limits | None = None
     index: str = Index.OVERALL
     cpk_limit: str = "1.33"
-    alarm_rules: tuple[int, ...] = ()
 
     @property
     def is_attribute(self) -> bool:
@@ -49,17 +55,6 @@ class Verdict:
     status: str
     reasons: list[dict[str, Any]] = field(default_factory=list)
     statistics: dict[str, Any] = field(default_factory=dict)
-
-
-def charting(chart: str, subgroup_size: int) -> tuple[str, int]:
-    """Return chart and subgroup size that go together.
-
-    A chart of single values looks at single values however they were taken, and values that
-    were not taken in subgroups have no chart of subgroups. Judgement and page both ask here.
-    """
-    if chart == Chart.I_MR or subgroup_size == 1:
-        return Chart.I_MR.value, 1
-    return chart, subgroup_size
 
 
 def judge(tasks: Sequence[Task]) -> list[Verdict]:
@@ -89,14 +84,26 @@ def _judge_attribute(task: Task) -> Verdict:
 
 
 def _judge_measured(tasks: Sequence[Task]) -> list[Verdict]:
-    """Judge measured characteristics in one pass; what cannot be judged stops none of the others."""
+    """Judge measured characteristics, each chart and estimator in one pass."""
+    together: dict[tuple[str, str], list[int]] = {}
+    for place, task in enumerate(tasks):
+        together.setdefault((task.plan.chart, task.plan.estimator), []).append(place)
+    verdicts: dict[int, Verdict] = {}
+    for places in together.values():
+        group = [tasks[place] for place in places]
+        verdicts.update(zip(places, _judge_safely(group), strict=True))
+    return [verdicts[place] for place in range(len(tasks))]
+
+
+def _judge_safely(tasks: Sequence[Task]) -> list[Verdict]:
+    """Judge in one pass; where one of them cannot be judged, each alone: it stops no other."""
     try:
         return _judge_together(tasks)
     except (spc.SpcInputError, ValueError) as error:
         if len(tasks) == 1:
             reason = {"code": ReasonCode.FAULT.value, "detail": str(error)}
             return [Verdict(Status.ERROR, [reason])]
-        return [verdict for task in tasks for verdict in _judge_measured([task])]
+        return [verdict for task in tasks for verdict in _judge_safely([task])]
 
 
 def _judge_together(tasks: Sequence[Task]) -> list[Verdict]:
@@ -105,7 +112,10 @@ def _judge_together(tasks: Sequence[Task]) -> list[Verdict]:
         values,
         lsl=np.array([_number(task.lsl) for task in tasks]),
         usl=np.array([_number(task.usl) for task in tasks]),
-        subgroup_size=np.array([task.subgroup_size for task in tasks]),
+        lower_bound=np.array([task.lower_is_bound for task in tasks]),
+        upper_bound=np.array([task.upper_is_bound for task in tasks]),
+        subgroup_size=np.array([task.plan.subgroup_size for task in tasks]),
+        estimator=tasks[0].plan.estimator,
     )
     columns = {name: getattr(study, name).tolist() for name in _STATISTICS}
     out_of_control = _out_of_control(study, tasks)
@@ -168,16 +178,14 @@ def _out_of_spec(task: Task, points: Sequence[int]) -> dict[str, Any]:
 
 def _out_of_control(study: spc.Study, tasks: Sequence[Task]) -> dict[int, spc.ControlChart]:
     """Return the charts on which a rule fires that the characteristic has switched on, by place."""
-    watched = [place for place, task in enumerate(tasks) if task.alarm_rules]
-    found: dict[int, spc.ControlChart] = {}
-    for chart in sorted({tasks[place].chart for place in watched}):
-        rules: list[spc.Rules | None] = [None] * len(tasks)
-        for place in watched:
-            if tasks[place].chart == chart:
-                rules[place] = spc.PRESETS["nelson"].only(*map(str, tasks[place].alarm_rules))
-        for place in study.violations(rules, chart=chart):
-            found[place] = study.chart(place, rules=rules[place], chart=chart)
-    return found
+    rules = [task.plan.primary_rule_set for task in tasks]
+    if not any(rules):
+        return {}
+    chart, limits = tasks[0].plan.chart, [task.limits for task in tasks]
+    return {
+        place: study.chart(place, rules=rules[place], chart=chart, limits=limits[place])
+        for place in study.violations(rules, chart=chart, limits=limits)
+    }
 
 
 _PART_NAMES = {"x": "i"}
@@ -186,15 +194,15 @@ _SIDES = {"high": "upper", "low": "lower"}
 
 def _rule_reasons(chart: spc.ControlChart) -> list[dict[str, Any]]:
     """Draw the violations of one rule on one chart and side together into one reason."""
-    together: dict[tuple[int, str, str], list[spc.Violation]] = {}
+    together: dict[tuple[str, str, str], list[spc.Violation]] = {}
     for series in chart.series:
         for violation in series.violations:
-            key = (int(violation.rule), series.kind, violation.side)
+            key = (violation.rule, series.kind, violation.side)
             together.setdefault(key, []).append(violation)
     return [
         {
             "code": ReasonCode.CONTROL_RULE.value,
-            "rule": rule,
+            "rule": int(rule) if rule.isdigit() else rule,
             "chart": _PART_NAMES.get(kind, kind),
             "points": [violation.point for violation in group],
             "values": [violation.value for violation in group],

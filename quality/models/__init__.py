@@ -1,11 +1,14 @@
 """The rows of inspection, by concept: master data, reports, imports."""
 
 from quality.models.imports import ImportProfile, IQCReportImportLog, OQCReportImportLog
+from quality.models.limits import ControlLimits
 from quality.models.master import Characteristic, Customer, JudgementDefaults, Part, Supplier
+from quality.models.recalculation import Recalculation
 from quality.models.reports import IQCReport, IQCReportEntry, OQCReport, OQCReportEntry
 
 __all__ = [
     "Characteristic",
+    "ControlLimits",
     "Customer",
     "IQCReport",
     "IQCReportEntry",
@@ -16,5 +19,6 @@ __all__ = [
     "OQCReportEntry",
     "OQCReportImportLog",
     "Part",
+    "Recalculation",
     "Supplier",
 ]

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from quality.choices import Chart, DefectClass, Index
+from quality.choices import Chart, DefectClass, Estimator, Index, RulePreset
 
 
 class Party(models.Model):
@@ -76,6 +76,22 @@ class Characteristic(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(200)],
         help_text=_("空：按报告的每组样本数，没有则为 1"),
     )
+    estimator = models.CharField(
+        _("组内标准差估计"), max_length=16, choices=Estimator, default=Estimator.AUTO
+    )
+    rule_preset = models.CharField(
+        _("判异规则组"), max_length=20, choices=RulePreset, default=RulePreset.NELSON
+    )
+    rule_parameters = models.JSONField(
+        _("规则参数"),
+        default=dict,
+        blank=True,
+        help_text=_('改动的参数，如 {"2": {"length": 8}} 表示规则 2 取连续 8 点'),
+    )
+    lower_is_bound = models.BooleanField(
+        _("下限是物理边界"), default=False, help_text=_("如平面度的 0：不计 Cpl 与 Cp")
+    )
+    upper_is_bound = models.BooleanField(_("上限是物理边界"), default=False)
     cpk_limit = models.DecimalField(
         _("CPK 下限"), max_digits=5, decimal_places=2, null=True, blank=True, help_text=_("空：用默认值")
     )
@@ -86,7 +102,7 @@ class Characteristic(models.Model):
         _("报警规则"),
         default=list,
         blank=True,
-        help_text=_("会使此项目判为异常的判异规则编号，如 [1, 2]；空：只在图上标出，不报警"),
+        help_text=_("会使此项目判为异常的判异规则编号，如 [1, 2]；空：用默认值，默认只在图上标出，不报警"),
     )
     defect_class = models.CharField(_("缺陷等级"), max_length=3, choices=DefectClass, blank=True)
     is_special = models.BooleanField(_("特殊特性"), default=False)

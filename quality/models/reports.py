@@ -13,6 +13,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from quality.choices import ReasonCode, Status
+from quality.models.limits import ControlLimits
 from quality.models.master import Characteristic, Customer, Part, Supplier
 
 
@@ -143,6 +144,15 @@ class ReportEntry(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("修改人"),
+    )
+    limits = models.ForeignKey(
+        ControlLimits,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("判定所用控制限"),
+        help_text=_("空：由本报告计算"),
     )
     history = models.JSONField(
         _("修改历史"), default=list, blank=True, help_text=_("被替换的数值，连同修改人与时间")

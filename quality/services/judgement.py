@@ -20,16 +20,16 @@ from django.utils.translation import gettext as _
 
 from alarms import services as alarms
 from notifications.services import send_template_notification
-from quality import judgement, messages
+from quality import judgement, messages, plans
 from quality.choices import Index, Status
 from quality.kinds import KINDS, Kind
-from quality.models import JudgementDefaults
+from quality.models import ControlLimits, JudgementDefaults
 from quality.models.reports import Report, ReportEntry
 from spc_site.jobs import Budget
 
 log = logging.getLogger("quality.judgement")
 
-_VERDICT_FIELDS = ("status", "reasons", "statistics", "judged_version", "judged_at")
+_VERDICT_FIELDS = ("status", "reasons", "statistics", "judged_version", "judged_at", "limits")
 SUMMARY, SINGLE = "summary", "entry"
 """The two triggers: a batch import tells one summary, a hand edit tells its entry."""
 
@@ -124,7 +124,10 @@ def _judge(kind: Kind, report: Report, entries: Sequence[ReportEntry], *, trigge
     if not entries:
         return []
     defaults = JudgementDefaults.objects.first() or JudgementDefaults()
-    verdicts = judgement.judge([_task(entry, defaults) for entry in entries])
+    locked_limits = _limits_in_force(report)
+    verdicts = judgement.judge(
+        [_task(entry, defaults, locked_limits.get(entry.characteristic_id)) for entry in entries]
+    )
     now = timezone.now()
     with transaction.atomic():
         locked = kind.report_model.objects.select_for_update().filter(pk=report.pk).first()
@@ -147,6 +150,7 @@ def _judge(kind: Kind, report: Report, entries: Sequence[ReportEntry], *, trigge
                 verdict.statistics,
             )
             entry.judged_version, entry.judged_at = entry.version, now
+            entry.limits = locked_limits.get(entry.characteristic_id)
             written.append(entry)
         _write(kind.entry_model, written)
         _count(kind, locked, now)
@@ -156,19 +160,29 @@ def _judge(kind: Kind, report: Report, entries: Sequence[ReportEntry], *, trigge
     return written
 
 
-def _task(entry: ReportEntry, defaults: JudgementDefaults) -> judgement.Task:
+def _limits_in_force(report: Report) -> dict[int, ControlLimits]:
+    """Return the locked limits of the part's characteristics, by characteristic; one query."""
+    rows = ControlLimits.objects.filter(characteristic__part=report.part_id, valid_to__isnull=True)
+    return {row.characteristic_id: row for row in rows}
+
+
+def _task(entry: ReportEntry, defaults: JudgementDefaults, locked: ControlLimits | None) -> judgement.Task:
     settings = entry.characteristic
     cpk_limit = defaults.cpk_limit if settings.cpk_limit is None else settings.cpk_limit
-    chart, subgroup_size = judgement.charting(settings.chart, entry.subgroup_size)
     return judgement.Task(
         values=entry.values,
         lsl=entry.lsl,
         usl=entry.usl,
-        subgroup_size=subgroup_size,
-        chart=chart,
+        plan=plans.plan_of(
+            settings,
+            subgroup_size=plans.subgroup_size(settings, entry),
+            rules=plans.alarm_rules_of(settings, defaults.alarm_rules),
+        ),
+        lower_is_bound=settings.lower_is_bound,
+        upper_is_bound=settings.upper_is_bound,
+        limits=plans.limits_of(locked),
         index=Index(settings.judged_index or defaults.judged_index),
         cpk_limit=str(cpk_limit),
-        alarm_rules=tuple(settings.alarm_rules or defaults.alarm_rules),
     )
 
 

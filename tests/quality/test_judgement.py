@@ -8,12 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quality import spc
 from quality.choices import Status
 from quality.judgement import Task, Verdict, judge
 
 
-def _judge(*values: str | None, **fields: object) -> Verdict:
-    return judge([Task(values=list(values), **fields)])[0]  # type: ignore[arg-type]
+def _judge(*values: str | None, alarm_rules: tuple[int, ...] = (), **fields: object) -> Verdict:
+    return judge([Task(values=list(values), plan=_plan(alarm_rules), **fields)])[0]  # type: ignore[arg-type]
+
+
+def _plan(alarm_rules: tuple[int, ...] = (), subgroup_size: int = 1) -> spc.Plan:
+    rules = spc.PRESETS["nelson"].only(*map(str, alarm_rules))
+    return spc.Plan(subgroup_size=subgroup_size, rules=rules)
 
 
 def _codes(verdict: Verdict) -> list[str]:
@@ -131,6 +137,36 @@ def test_only_the_rules_switched_on_speak() -> None:
         assert {reason["rule"] for reason in verdict.reasons} == found
 
 
+def test_locked_limits_win_over_those_of_the_report() -> None:
+    rows = {"values": [*GOOD], "lsl": "9", "usl": "11", "plan": _plan((1,))}
+    own, locked = judge([Task(**rows), Task(**rows, limits=spc.Limits(centre=9.95, sigma=0.01))])
+    assert own.status == Status.NORMAL
+    assert {reason["code"] for reason in locked.reasons} == {"control_rule"}
+    assert locked.reasons[0]["limit"] == pytest.approx(9.98, rel=1e-12)
+
+
+def test_a_physical_bound_is_no_tolerance() -> None:
+    values = ("0.01", "0.03", "0.02", "0.04", "0.02")
+    as_limit = _judge(*values, lsl="0", usl="0.2")
+    as_bound = _judge(*values, lsl="0", usl="0.2", lower_is_bound=True)
+    assert as_limit.reasons[0]["code"] == "capability"
+    assert as_bound.status == Status.NORMAL
+    assert as_bound.statistics["pp"] is None
+
+
+def test_different_charts_and_estimators_are_judged_side_by_side() -> None:
+    tasks = [
+        Task(
+            values=list(GOOD),
+            lsl="9",
+            usl="11",
+            plan=spc.Plan(chart=chart, subgroup_size=size, estimator=how),
+        )
+        for chart, size, how in (("i_mr", 1, "median_mr"), ("xbar_r", 4, "auto"), ("xbar_s", 4, "pooled"))
+    ]
+    assert judge(tasks) == [judge([task])[0] for task in tasks]
+
+
 def test_attribute_rows_count_their_ng() -> None:
     verdict = _judge("OK", "NG", None, "OK", "NG")
     assert verdict.reasons == [{"code": "not_good", "points": [1, 4]}]
@@ -170,7 +206,7 @@ def test_judged_together_or_alone_is_the_same(
     many: list[tuple[list[str | None], tuple[int, ...]]],
 ) -> None:
     tasks = [
-        Task(values=values, lsl="9.9", usl="10.1", alarm_rules=rules, subgroup_size=1 + len(rules))
+        Task(values=values, lsl="9.9", usl="10.1", plan=_plan(rules, 1 + len(rules)))
         for values, rules in many
     ]
     assert judge(tasks) == [judge([task])[0] for task in tasks]

@@ -1,0 +1,79 @@
+"""From a characteristic's settings to what the engine is asked: one place for judgement and pages.
+
+No queries: everything arrives loaded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from quality import spc
+from quality.choices import Chart
+from quality.models import Characteristic, ControlLimits
+from quality.models.reports import ReportEntry
+from quality.spc.estimators import OF_SINGLE_VALUES, OF_SUBGROUPS
+
+
+def subgroup_size(characteristic: Characteristic, entry: ReportEntry) -> int:
+    """Return the size that the values are cut into: a chart of single values looks at single values."""
+    return 1 if characteristic.chart == Chart.I_MR else entry.subgroup_size
+
+
+def rules_of(characteristic: Characteristic) -> spc.Rules:
+    """Return the rules that are drawn: the preset with the parameters that were changed."""
+    rules = spc.rule_set(characteristic.rule_preset)
+    for rule_id, fields in characteristic.rule_parameters.items():
+        rules = rules.changed(rule_id, **fields)
+    return rules
+
+
+def alarm_rules_of(characteristic: Characteristic, default: Sequence[Any]) -> spc.Rules:
+    """Return those of the drawn rules that make an entry abnormal; empty by default."""
+    switched_on = [str(rule) for rule in (characteristic.alarm_rules or default)]
+    rules = rules_of(characteristic)
+    known = {rule.id for rule in rules}
+    return rules.only(*(rule for rule in switched_on if rule in known))
+
+
+def plan_of(
+    characteristic: Characteristic, *, subgroup_size: int, rules: spc.Rules | None = None
+) -> spc.Plan:
+    """Return the plan of one chart.
+
+    Values that were not taken in subgroups have no chart of subgroups, and an estimator that
+    does not go with the chart gives way to the chart's own.
+    """
+    chart = Chart.I_MR.value if subgroup_size == 1 else str(characteristic.chart)
+    allowed = OF_SINGLE_VALUES if subgroup_size == 1 else OF_SUBGROUPS
+    estimator = str(characteristic.estimator) if characteristic.estimator in allowed else "auto"
+    return spc.Plan(
+        chart=chart,
+        subgroup_size=subgroup_size,
+        estimator=estimator,
+        rules=rules_of(characteristic) if rules is None else rules,
+    )
+
+
+def limits_of(row: ControlLimits | None) -> spc.Limits | None:
+    """Return a locked version as the engine takes it."""
+    if row is None:
+        return None
+    return spc.Limits(
+        centre=row.centre,
+        sigma=row.sigma,
+        ucl=row.ucl,
+        lcl=row.lcl,
+        secondary_centre=row.secondary_centre,
+        secondary_ucl=row.secondary_ucl,
+        secondary_lcl=row.secondary_lcl,
+    )
+
+
+def numbers(values: Sequence[str | None]) -> list[float]:
+    """Return stored decimal texts as floats, NaN where a sample is missing."""
+    return [float(value) if value else math.nan for value in values]
+
+
+__all__ = ["alarm_rules_of", "limits_of", "numbers", "plan_of", "rules_of", "subgroup_size"]
