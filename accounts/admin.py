@@ -179,7 +179,10 @@ class ApiTokenAdmin(BaseAdmin):
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the text in this answer: no redirect, no message, nothing that is kept."""
+        """Show the text in this answer alone: no redirect, no message, nothing that is kept.
+
+        The admin forbids to store any of its pages (`no-store`).
+        """
         context = {
             **self.admin_site.each_context(request),
             "title": _("API 令牌已生成"),
@@ -188,9 +191,7 @@ class ApiTokenAdmin(BaseAdmin):
             "token_text": request.token_text,  # type: ignore[attr-defined]
             "list_url": list_url(ApiToken),
         }
-        response = TemplateResponse(request, "admin/token_made.html", context)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, "admin/token_made.html", context)
 
     def get_object_actions(self, request: HttpRequest, obj: ApiToken) -> tuple[str, ...]:
         return () if obj.revoked_at else ("revoke",)

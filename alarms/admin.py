@@ -44,7 +44,7 @@ class ClosingForm(forms.Form):
         help_text=gettext_lazy("已经填写过原因的报警可留空"),
         required=False,
     )
-    action = forms.CharField(
+    measures = forms.CharField(
         label=gettext_lazy("措施"),
         widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
         required=False,
@@ -141,11 +141,11 @@ class AlarmAdmin(ReadOnlyAdmin):
                 form=form,
                 button=_("关闭报警"),
             )
-        cause, action = form.cleaned_data["cause"], form.cleaned_data["action"]
+        cause, measures = form.cleaned_data["cause"], form.cleaned_data["measures"]
 
         def act(alarm: Alarm) -> None:
             if cause.strip():
-                services.explain(alarm, user=request.user, cause=cause, action=action)
+                services.explain(alarm, user=request.user, cause=cause, action=measures)
             services.resolve(alarm, user=request.user)
 
         self.act_on_each(request, queryset, act, done=_("已关闭 %(count)d 条报警。"))

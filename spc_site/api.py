@@ -36,7 +36,12 @@ class LocalDocs(DocsBase):
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
         schema = api.get_openapi_schema(path_params=kwargs)
-        context = {"groups": _by_tag(schema), "openapi_url": self.get_openapi_url(api, kwargs), "api": api}
+        context = {
+            "title": api.title,
+            "description": api.description.replace("`", ""),
+            "groups": _by_tag(schema),
+            "openapi_url": self.get_openapi_url(api, kwargs),
+        }
         return render(request, "spc_site/api_docs.html", context)
 
 

@@ -1,0 +1,96 @@
+"""Alarms in the admin: taking on, closing with a cause, the timeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from alarms.models import Alarm, AlarmStatus
+from alarms.services import AlarmRequest, raise_alarm
+from tests import builders
+
+pytestmark = pytest.mark.django_db
+
+LIST = "admin:alarms_alarm_changelist"
+
+
+@pytest.fixture
+def engineer(client: Client) -> Client:
+    client.force_login(builders.person("质量工程师", username="engineer"))
+    return client
+
+
+def _alarm(key: str = "k") -> Alarm:
+    return raise_alarm(AlarmRequest(key=key, source="quality.IQC", title=f"内径 {key}")).alarm
+
+
+def _act(client: Client, action: str, *alarms: Alarm, **fields: Any) -> Any:
+    data = {"action": action, "index": "0", "_selected_action": [alarm.pk for alarm in alarms]} | fields
+    return client.post(reverse(LIST), data, follow=True)
+
+
+def test_who_takes_an_alarm_on_becomes_its_owner(engineer: Client) -> None:
+    alarm = _alarm()
+    page = _act(engineer, "acknowledge", alarm).text
+    assert "已受理 1 条报警" in page
+    alarm.refresh_from_db()
+    assert alarm.status == AlarmStatus.ACKNOWLEDGED
+    assert alarm.owner is not None
+    assert alarm.owner.username == "engineer"
+    assert "跳过 1 条" in _act(engineer, "acknowledge", alarm).text
+
+
+def test_closing_asks_for_cause_and_measures(engineer: Client) -> None:
+    alarm = _alarm()
+    assert "将关闭 1 条报警" in _act(engineer, "resolve", alarm).text
+    assert "请先填写原因" in _act(engineer, "resolve", alarm, confirmed="yes").text
+    alarm.refresh_from_db()
+    assert alarm.is_open
+    page = _act(engineer, "resolve", alarm, confirmed="yes", cause="刀具磨损", measures="已换刀").text
+    alarm.refresh_from_db()
+    assert (alarm.status, alarm.cause, alarm.action) == (AlarmStatus.RESOLVED, "刀具磨损", "已换刀")
+    assert "已关闭 1 条报警" in page
+
+
+def test_the_page_shows_the_timeline_and_what_can_be_done_now(engineer: Client) -> None:
+    alarm = _alarm()
+    url = reverse("admin:alarms_alarm_change", args=[alarm.pk])
+    page = engineer.get(url).text
+    assert "action-acknowledge" in page
+    assert "发生" in page
+    _act(engineer, "acknowledge", alarm)
+    page = engineer.get(url).text
+    assert "action-acknowledge" not in page
+    assert "action-resolve" in page
+    _act(engineer, "resolve", alarm, confirmed="yes", cause="磨损")
+    assert "action-resolve" not in engineer.get(url).text
+
+
+def test_open_and_closed_alarms_are_told_apart(engineer: Client) -> None:
+    _alarm("open")
+    _act(engineer, "resolve", _alarm("closed"), confirmed="yes", cause="磨损")
+    for standing, title in (("open", "内径 open"), ("closed", "内径 closed")):
+        listed = engineer.get(reverse(LIST), {"standing": standing}).context["cl"].result_list
+        assert [alarm.title for alarm in listed] == [title]
+
+
+def test_an_operator_sees_no_alarms(client: Client) -> None:
+    client.force_login(builders.person("运维"))
+    alarm = _alarm()
+    assert client.get(reverse(LIST)).status_code == 403
+    assert _act(client, "acknowledge", alarm).status_code == 403
+    alarm.refresh_from_db()
+    assert alarm.status == AlarmStatus.ACTIVE
+
+
+def test_the_first_page_says_how_many_wait(engineer: Client, client: Client) -> None:
+    _alarm("a")
+    _act(engineer, "acknowledge", _alarm("b"))
+    page = engineer.get(reverse("admin:index"))
+    tile = next(tile for tile in page.context["tiles"] if tile.label == "未关闭报警")
+    assert (tile.value, tile.tone, tile.note) == (2, "red", "1 条未受理")
+    client.force_login(builders.person("运维"))
+    assert all(tile.label != "未关闭报警" for tile in client.get(reverse("admin:index")).context["tiles"])
