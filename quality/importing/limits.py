@@ -16,6 +16,8 @@ from quality.spc import SpcInputError, parse_spec
 from spc_site.lib.columns import CellFault
 from spc_site.lib.text import NumberError, label_key, parse_number, tidy
 
+MAX_LENGTH = 32
+"""Characters that a limit may have, as stored."""
 _ABSENT = frozenset(ABSENT_WORDS)
 _REFERENCE = frozenset(label_key(word) for word in REFERENCE_WORDS)
 _MAY_BE_REFERENCE = re.compile(r"[(（\[]|参|ref", re.IGNORECASE)
@@ -109,6 +111,9 @@ def read_limits(written: Written, unit: str = "") -> Limits:
             ("usl" if written.usl else "spec", CellFault("limits_reversed", usl=_text(usl), lsl=_text(lsl)))
         )
     limits.nominal, limits.lsl, limits.usl = _text(computed.nominal), _text(lsl), _text(usl)
+    for name in ("nominal", "lsl", "usl"):
+        if len(getattr(limits, name)) > MAX_LENGTH:
+            limits.faults.append((name, CellFault("too_long", value=getattr(limits, name))))
     known = [text for text in (limits.nominal, limits.lsl, limits.usl) if text]
     limits.unit = unit or computed.unit
     limits.decimals = max((len(text.partition(".")[2]) for text in known), default=None)

@@ -37,12 +37,12 @@ _UNREADABLE = (BadZipFile, InvalidFileException, OSError, ValueError, KeyError, 
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
-def marked_workbook(data: bytes, parsed: ParsedWorkbook, language: Language = "zh") -> bytes:
+def marked_workbook(parsed: ParsedWorkbook, language: Language = "zh") -> bytes:
     """Return the workbook with its problems marked, as the bytes of an .xlsx file.
 
     A file that openpyxl cannot open (.xls, damaged) yields the list alone.
     """
-    workbook = _open(data)
+    workbook = _open(parsed.data)
     for (sheet_name, _, _), group in groupby(
         sorted(
             (problem for problem in parsed.problems if problem.address),

@@ -74,7 +74,10 @@ class ParsedReport:
 
 @dataclass(slots=True)
 class ParsedWorkbook:
-    """A workbook as read for one kind. It may be stored if, and only if, it has no problems."""
+    """A workbook as read for one kind. It may be stored if, and only if, it has no problems.
+
+    `data` is the file itself: it is kept, or handed back with the problems marked.
+    """
 
     kind: str
     file_name: str
@@ -83,6 +86,7 @@ class ParsedWorkbook:
     reports: list[ParsedReport] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     skipped_sheets: list[str] = field(default_factory=list)
+    data: bytes = field(default=b"", repr=False)
 
     @property
     def is_clean(self) -> bool:

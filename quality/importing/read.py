@@ -65,7 +65,7 @@ def read_workbook(
     profiles
         Layouts to try in this order; the first that finds a report in the file is taken.
     """
-    parsed = ParsedWorkbook(kind=kind, file_name=file_name, content_hash=content_hash(data))
+    parsed = ParsedWorkbook(kind=kind, file_name=file_name, content_hash=content_hash(data), data=data)
     try:
         sheets = list(open_workbook(data))
     except WorkbookError as error:

@@ -19,10 +19,10 @@ _VALUES = (
     "测量值",
     "Measured values",
     "",
-    "直接填数值，没测的留空；外观等填 OK 或 NG，不要混用。样本多时请插入列",
+    "直接填数值，没测的留空；外观等填 OK 或 NG，不要混用。列可增加",
     (
-        "Write numbers as they are, leave blank what was not measured; OK or NG for visual checks, never both "
-        "in one row. Insert columns and go on numbering where 32 do not suffice"
+        "Numbers as they are; leave blank what was not measured; OK or NG for visual checks, never both in "
+        "one row. Insert columns and go on numbering where 32 do not suffice"
     ),
     "74.012",
 )

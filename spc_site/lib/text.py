@@ -18,7 +18,8 @@ MAX_DIGITS = 30
 # Full-width ASCII to half-width. Not NFKC: that would turn "Ra²" into "Ra2" and "①" into "1".
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
-_TIDY = _HALF_WIDTH | _INVISIBLE
+_CONTROL = dict.fromkeys([*range(9), *range(14, 32), 127])  # what a database may refuse to store
+_TIDY = _HALF_WIDTH | _INVISIBLE | _CONTROL
 _NOT_IN_KEY = re.compile(r"[\W_]+")
 _CJK = re.compile(r"[㐀-䶿一-鿿豈-﫿]+")
 _LABEL_END = re.compile(r"\s*[:：]\s*")
