@@ -53,7 +53,8 @@ def up(options: Options) -> int:
     """Bring everything up and keep it up until Ctrl-C or SIGTERM."""
     VAR.mkdir(exist_ok=True)
     LOGS.mkdir(exist_ok=True)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have told us to ignore the first
+        signal.signal(number, _interrupt)
     with _only_one() as announce:
         say("Setting up the quality back office")
         environment.prepare(environment.PRODUCTION)
