@@ -7,11 +7,13 @@ the request's JSON, and a log that shows another text than was sent is worth not
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wecom.errors import PayloadError, TooLong
+
+NEWS_LIMIT = 8
 
 _IMAGE_MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
@@ -59,6 +61,16 @@ class Payload:
         return byte_length(self.content)
 
 
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One article of a news message."""
+
+    title: str
+    url: str
+    description: str = ""
+    picurl: str = ""
+
+
 def byte_length(text: str) -> int:
     """Return the length of a text in UTF-8 bytes."""
     return len(text.encode("utf-8", "surrogatepass"))
@@ -97,6 +109,28 @@ def checked_link(field: str, url: str, limit: int = 2048) -> str:
     if byte_length(url) > limit:
         raise TooLong(field, byte_length(url), limit)
     return url
+
+
+def checked_articles(articles: Sequence[Article]) -> list[dict[str, str]]:
+    """Return 1 to 8 articles as WeCom takes them.
+
+    Long titles and descriptions end in an ellipsis: WeCom would cut them in silence.
+    """
+    if not 1 <= len(articles) <= NEWS_LIMIT:
+        raise PayloadError(f"news takes 1 to {NEWS_LIMIT} articles, not {len(articles)}")
+    rows: list[dict[str, str]] = []
+    for article in articles:
+        if not article.title.strip():
+            raise PayloadError("the title of an article is empty")
+        row = {
+            "title": clip(article.title, 128),
+            "description": clip(article.description, 512),
+            "url": checked_link("url", article.url),
+        }
+        if article.picurl:
+            row["picurl"] = checked_link("picurl", article.picurl)
+        rows.append(row)
+    return rows
 
 
 def checked_image(data: bytes, limit: int) -> bytes:

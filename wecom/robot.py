@@ -8,44 +8,24 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 import requests
 
 from wecom.errors import Outcome, PayloadError
 from wecom.masking import mask
-from wecom.payloads import Payload, checked_file, checked_image, checked_link, checked_text, clip
-from wecom.transport import Timeout, Transport, oversized
+from wecom.payloads import Article, Payload, checked_articles, checked_file, checked_image, checked_text
+from wecom.transport import Timeout, Transport, Upload, oversized
 
 TEXT_LIMIT = 2048
 MARKDOWN_LIMIT = 4096
 IMAGE_LIMIT = 2 * 1024 * 1024
 FILE_LIMIT = 20 * 1024 * 1024
-NEWS_LIMIT = 8
 MESSAGES_PER_MINUTE = 20
 
 _SEND_PATH = "/webhook/send"
 _UPLOAD_PATH = "/webhook/upload_media"
 _CONTENT_LIMITS = {"text": TEXT_LIMIT, "markdown": MARKDOWN_LIMIT, "markdown_v2": MARKDOWN_LIMIT}
-
-
-@dataclass(frozen=True, slots=True)
-class Article:
-    """One article of a news message."""
-
-    title: str
-    url: str
-    description: str = ""
-    picurl: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """What an upload came to; the media id lives three days and serves only the robot that uploaded."""
-
-    outcome: Outcome
-    media_id: str = ""
 
 
 def markdown(content: str) -> Payload:
@@ -74,20 +54,8 @@ def image(data: bytes) -> Payload:
 
 
 def news(articles: Sequence[Article]) -> Payload:
-    """Build a news message of 1 to 8 articles; long titles are shortened visibly, WeCom would cut them."""
-    if not 1 <= len(articles) <= NEWS_LIMIT:
-        raise PayloadError(f"news takes 1 to {NEWS_LIMIT} articles, not {len(articles)}")
-    rows: list[dict[str, str]] = []
-    for article in articles:
-        row = {
-            "title": clip(checked_text("title", article.title, 1 << 16), 128),
-            "description": clip(article.description, 512),
-            "url": checked_link("url", article.url),
-        }
-        if article.picurl:
-            row["picurl"] = checked_link("picurl", article.picurl)
-        rows.append(row)
-    return Payload.build("news", news={"articles": rows})
+    """Build a news message of 1 to 8 articles."""
+    return Payload.build("news", news={"articles": checked_articles(articles)})
 
 
 def file(media_id: str) -> Payload:
@@ -141,13 +109,11 @@ class Robot:
         return outcome
 
     def upload_media(self, filename: str, data: bytes, *, media_type: str = "file") -> Upload:
-        """Upload a file for this robot; it is shown to readers under the given name."""
+        """Upload a file; it is shown under the given name, and no other robot can send it."""
         if media_type not in ("file", "voice"):
             raise PayloadError("a robot uploads only file or voice")
         checked_file(data, FILE_LIMIT)
-        reply = self._transport.post_file(f"{self._upload_url}&type={media_type}", filename, data)
-        media_id = reply.data.get("media_id", "") if reply.outcome.ok else ""
-        return Upload(outcome=reply.outcome, media_id=str(media_id))
+        return Upload.of(self._transport.post_file(f"{self._upload_url}&type={media_type}", filename, data))
 
 
 def split_webhook(url: str) -> tuple[str, str]:

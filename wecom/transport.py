@@ -19,16 +19,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 import urllib3
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from wecom.errors import SIGNS, Kind, Outcome, judge
+from wecom.errors import SIGNS, Action, Kind, Outcome, judge
 from wecom.masking import quiet_urls, scrub
 
 Timeout = tuple[float, float]  # seconds to connect, seconds to wait for the answer
@@ -50,6 +53,19 @@ class Reply:
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What an upload came to; the media id lives three days."""
+
+    outcome: Outcome
+    media_id: str = ""
+
+    @classmethod
+    def of(cls, reply: Reply) -> Upload:
+        """Read the answer to an upload."""
+        return cls(reply.outcome, str(reply.data.get("media_id", "")) if reply.outcome.ok else "")
+
+
 class _WatchedBody(io.BytesIO):
     """A request body that remembers whether its last byte was handed to the socket."""
 
@@ -65,8 +81,36 @@ class _WatchedBody(io.BytesIO):
         return chunk
 
 
+class _Line(threading.local):
+    """The thread's own session: connections are kept between calls, and never shared with a fork."""
+
+    session: requests.Session | None = None
+    pid = 0
+    last_used = 0.0
+
+    def take(self) -> requests.Session:
+        if self.session is None or self.pid != os.getpid():
+            self.session = requests.Session()
+            self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            self.pid = os.getpid()
+        elif time.monotonic() - self.last_used > _IDLE_LIMIT_S:
+            self.session.close()  # closes what is pooled; the session itself stays usable
+        self.touch()
+        return self.session
+
+    def touch(self) -> None:
+        self.last_used = time.monotonic()
+
+
+_line = _Line()
+
+
 class Transport:
-    """HTTP with time-outs, bounded answers and no secret in any text."""
+    """HTTP with time-outs, bounded answers and no secret in any text.
+
+    Without a session of its own it uses the one of its thread, so that many short-lived robots and
+    applications keep one connection to WeCom.  A session that is passed in must not retry by itself.
+    """
 
     def __init__(
         self,
@@ -76,10 +120,9 @@ class Transport:
         secrets: Iterable[str] = (),
     ) -> None:
         quiet_urls()
-        self._session = session if session is not None else requests.Session()
+        self._session = session
         self._timeout = timeout
         self._secrets = tuple(secrets)
-        self._last_used: float | None = None
 
     def __repr__(self) -> str:
         return f"Transport(timeout={self._timeout})"
@@ -93,11 +136,11 @@ class Transport:
         """Send a file as the multipart field `media`, its name as plain UTF-8 (WeCom reads no other form)."""
         part = (filename, data, "application/octet-stream")
         body, content_type = urllib3.encode_multipart_formdata({"media": part})
-        return self._exchange("POST", url, body, {"Content-Type": content_type}, secrets)
+        return _repeatable(self._exchange("POST", url, body, {"Content-Type": content_type}, secrets))
 
     def get(self, url: str, *, secrets: Iterable[str] = (), at_gettoken: bool = False) -> Reply:
         """Ask for something."""
-        return self._exchange("GET", url, b"", {}, secrets, at_gettoken=at_gettoken)
+        return _repeatable(self._exchange("GET", url, b"", {}, secrets, at_gettoken=at_gettoken))
 
     def _exchange(
         self,
@@ -110,13 +153,13 @@ class Transport:
         at_gettoken: bool = False,
     ) -> Reply:
         hidden = (*self._secrets, *secrets)
-        self._drop_idle_connections()
+        session = self._session if self._session is not None else _line.take()
         body = _WatchedBody(data) if data else None
         started = time.perf_counter()
         status: int | None = None
         raw = b""
         try:
-            with self._session.request(
+            with session.request(
                 method,
                 url,
                 data=body,
@@ -140,13 +183,9 @@ class Transport:
             is_written = status is not None or (body.is_handed_over if body else not _is_before_write(error))
             reply = Reply(_signed(kind_of_failure(error, is_written=is_written), http_status=status))
             reply = replace(reply, outcome=replace(reply.outcome, request_written=is_written))
-        self._last_used = time.monotonic()
+        _line.touch()
         duration_s = time.perf_counter() - started
         return replace(reply, outcome=replace(reply.outcome, duration_s=duration_s))
-
-    def _drop_idle_connections(self) -> None:
-        if self._last_used is not None and time.monotonic() - self._last_used > _IDLE_LIMIT_S:
-            self._session.close()  # closes what is pooled; the session itself stays usable
 
     def _read(self, response: requests.Response) -> bytes:
         """Read the answer within its size limit and within the time-out as a whole, not per packet."""
@@ -170,7 +209,7 @@ def judge_answer(
     at_gettoken: bool = False,
 ) -> Reply:
     """Say what an answer means; see the rules at the top of the module."""
-    excerpt = scrub(raw[: 4 * _EXCERPT].decode("utf-8", "replace"), secrets)[:_EXCERPT]
+    excerpt = scrub(raw[: 8 * _EXCERPT].decode("utf-8", "replace"), secrets)[:_EXCERPT]
     facts: dict[str, Any] = {"http_status": http_status, "request_written": True, "raw_excerpt": excerpt}
     if http_status == 429:
         return Reply(_signed(Kind.THROTTLED, retry_after_s=retry_after_s, **facts))
@@ -197,9 +236,9 @@ def kind_of_failure(error: BaseException, *, is_written: bool) -> Kind:
     for kind, classes in (
         (Kind.PROXY_FAILED, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)),
         (Kind.TLS_FAILED, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)),
-        (Kind.CONNECT_TIMEOUT, (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError)),
         (Kind.NAME_UNRESOLVED, (NameResolutionError, UnicodeError)),
-        (Kind.CONNECTION_REFUSED, (NewConnectionError,)),
+        (Kind.CONNECTION_REFUSED, (NewConnectionError,)),  # by descent it is a ConnectTimeoutError, too
+        (Kind.CONNECT_TIMEOUT, (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError)),
     ):
         if any(isinstance(cause, classes) for cause in causes):
             return kind
@@ -226,6 +265,22 @@ def _causes(error: BaseException) -> list[BaseException]:
 def _signed(kind: Kind, **facts: Any) -> Outcome:
     sign = SIGNS[kind]
     return Outcome(kind, sign.action, sign.zh, sign.en, **facts)
+
+
+def _repeatable(reply: Reply) -> Reply:
+    """Where nothing was shown to anybody, a lost answer is no uncertainty: ask again."""
+    return replace(reply, outcome=unanswered(reply.outcome)) if reply.outcome.is_uncertain else reply
+
+
+def unanswered(outcome: Outcome, kind: Kind | None = None) -> Outcome:
+    """Turn an outcome into "no usable answer, ask again"."""
+    return replace(
+        outcome,
+        kind=kind or outcome.kind,
+        action=Action.RETRY,
+        explanation="企业微信没有给出可用的应答，消息没有发出：系统会自动重试。",
+        explanation_en="WeCom gave no usable answer, nothing was sent: it is retried automatically.",
+    )
 
 
 def partly(outcome: Outcome, missed: Iterable[str]) -> Outcome:
