@@ -1,7 +1,8 @@
-"""The door through which a worker judges."""
+"""The doors through which workers judge."""
 
 from __future__ import annotations
 
+from quality.services import recalculation
 from quality.services.judgement import has_due, judge_due, oldest_due
 from spc_site.jobs import doorbell
 
@@ -10,3 +11,9 @@ from spc_site.jobs import doorbell
 def judge_due_job() -> int:
     """Judge what is due."""
     return judge_due()
+
+
+@doorbell(name="quality.recalculate", queue="slow", is_due=recalculation.has_due)
+def recalculate_due_job() -> int:
+    """Go on with judging everything again."""
+    return recalculation.recalculate_due()
