@@ -21,7 +21,9 @@ class ReportFilterForm(forms.Form):
         label=_("批号、料号、报告编号"), required=False, widget=forms.TextInput(attrs={"type": "search"})
     )
     status = forms.ChoiceField(label=_("状态"), required=False, choices=[("", _("全部")), *Status.choices])
-    party = forms.ModelChoiceField(queryset=None, required=False, empty_label=_("全部"))
+    party: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, required=False, empty_label=_("全部")
+    )
     origin = forms.ChoiceField(label=_("来源"), required=False, choices=[("", _("全部")), *Origin.choices])
     since = forms.DateField(
         label=_("导入日期 从"),
@@ -37,7 +39,7 @@ class ReportFilterForm(forms.Form):
         party = self.fields["party"]
         assert isinstance(party, forms.ModelChoiceField)
         party.queryset = parties(user, kind)
-        party.label = kind.party_label
+        party.label = str(kind.party_label)
         if len(kind.origins) < 2:
             del self.fields["origin"]
 
@@ -78,7 +80,7 @@ class UploadForm(forms.Form):
     origin = forms.ChoiceField(
         label=_("测量来源"), choices=Origin.choices, initial=Origin.SUPPLIER, widget=forms.RadioSelect
     )
-    files = _ManyFilesField(
+    workbooks = _ManyFilesField(
         label=_("Excel 文件（.xlsx、.xls，可多选）"),
         widget=_ManyFilesInput(attrs={"accept": ".xlsx,.xlsm,.xls,.xlsb,.ods"}),
     )

@@ -67,10 +67,10 @@ def visible_reports(user: Viewer, kind: Kind) -> QuerySet[Any]:
     Staff see all that their role allows. A supplier's person sees the reports of its own supplier;
     until people are tied to suppliers that is none (at most 1 query, once per person and request).
     """
-    reports = kind.report_model.objects.all()
+    reports: QuerySet[Any] = kind.report_model.objects.all()
     if not may_view(user, kind) or _is_supplier(user):
-        return reports.none()  # type: ignore[no-any-return]
-    return reports  # type: ignore[no-any-return]
+        return reports.none()
+    return reports
 
 
 def visible_kinds(user: Viewer) -> list[Kind]:
@@ -184,13 +184,13 @@ def find_entry(user: Viewer, kind: Kind, report_id: int, pk: int) -> Any | None:
     entries = kind.entry_model.objects.filter(
         pk=pk, report_id=report_id, report__in=visible_reports(user, kind)
     )
-    related = ("report__part", f"report__{kind.party_field}", "characteristic", "edited_by")
+    related = ("report__part", f"report__{kind.party_field}", "characteristic", "edited_by", "limits__author")
     return entries.select_related(*related).first()
 
 
 def abnormal_entries(entry: ReportEntry) -> list[tuple[int, str]]:
     """Return key and name of the abnormal entries of the same revision, as printed (1 query)."""
-    siblings = type(entry).objects.filter(  # type: ignore[attr-defined]
+    siblings = KINDS[entry.KIND].entry_model.objects.filter(
         report=entry.report_id, revision=entry.revision, status=Status.ABNORMAL
     )
     return list(siblings.order_by("position").values_list("pk", "name"))
@@ -199,8 +199,8 @@ def abnormal_entries(entry: ReportEntry) -> list[tuple[int, str]]:
 def current_entry(entry: ReportEntry) -> Any | None:
     """Return the entry that took this one's place in the report's revision, or None (1 query)."""
     return (
-        type(entry)
-        .objects.current()
+        KINDS[entry.KIND]
+        .entry_model.objects.current()
         .filter(report=entry.report_id, characteristic=entry.characteristic_id)
         .first()
     )
@@ -315,7 +315,10 @@ def capability_matrix(user: Viewer, *, suppliers: int, lots: int, since: date) -
     matrix = [
         SupplierLots(
             name,
-            [LotCapability(pk, *rest, lowest=lowest.get(pk)) for pk, *rest in reversed(found)],
+            [
+                LotCapability(pk, lot, part_name, status, lowest.get(pk))
+                for pk, lot, part_name, status in reversed(found)
+            ],
         )
         for name, found in by_supplier.items()
     ]

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_POST
 
 from alarms import selectors as alarms
 from quality import pasting, presenters, selectors
-from quality.choices import STATUS_TONES, Status
-from quality.forms import ReportFilterForm, UploadForm
+from quality.choices import Status
+from quality.forms import ReportFilterForm
 from quality.kinds import KINDS, Kind
 from quality.messages import subject
 from quality.models.reports import ReportEntry
@@ -28,6 +28,7 @@ from spc_site.errors import AppError
 
 _REPORTS_PER_PAGE = 50
 _ENTRIES_PER_PAGE = 100
+_TABS = (Status.ABNORMAL, Status.ERROR, Status.PENDING, Status.NORMAL)
 
 
 def _kind_for(request: HttpRequest, code: str) -> Kind:
@@ -47,6 +48,7 @@ def report_list(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "kind": kind,
         "form": form,
+        "extra_fields": [form[name] for name in form.fields if name not in ("q", "status")],
         "page": page,
         "rows": presenters.report_rows(page.object_list),
         "is_filtered": any(request.GET.get(name) for name in form.fields),
@@ -75,8 +77,7 @@ def report(request: HttpRequest, code: str, report_id: str) -> HttpResponse:
         "facts": presenters.report_facts(found, logs),
         "logs": logs,
         "counts": [
-            {"status": value, "label": label, "tone": STATUS_TONES[Status(value)], "count": counts[value]}
-            for value, label in Status.choices
+            {"status": status.value, "label": status.label, "count": counts[status.value]} for status in _TABS
         ],
         "total": sum(counts.values()),
         "status": status,
@@ -153,17 +154,3 @@ def _entry_page(
         "problem": problem,
     }
     return render(request, "quality/entry.html", context, status=422 if problem else 200)
-
-
-def import_page(request: HttpRequest) -> HttpResponse:
-    """Take workbooks."""
-    kinds = [kind for kind in KINDS.values() if _may_import(request, kind)]
-    if not kinds:
-        raise PermissionDenied
-    asked = request.GET.get("kind", "")
-    form = UploadForm(kinds=kinds, initial={"kind": asked if asked in KINDS else kinds[0].code})
-    return render(request, "quality/import.html", {"form": form})
-
-
-def _may_import(request: HttpRequest, kind: Kind) -> bool:
-    return request.user.has_perm(f"quality.add_{kind.report_model._meta.model_name}")

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from quality import plans, spc
 from quality.choices import STATUS_TONES, Index, ReasonCode, Status
+from quality.models.reports import ReportEntry
 
 DASH = "—"
 """Stands where a number does not exist; never 0."""
@@ -31,22 +33,15 @@ SYMBOLS = {
 _NAMED_POINTS = 6
 """So many points are named one by one; the rest is counted."""
 
+_NAMED_SUBGROUPS = 3
+"""So many values are named by subgroup and number; more by their number alone."""
+
 _MOST_DIGITS = 6
 """Digits after the point beyond which a difference is not worth showing."""
 
-RULES: dict[int, Promise] = {
-    1: gettext_lazy("一点超出控制限"),
-    2: gettext_lazy("连续 9 点在中心线同一侧"),
-    3: gettext_lazy("连续 6 点递增或递减"),
-    4: gettext_lazy("连续 14 点上下交替"),
-    5: gettext_lazy("连续 3 点中有 2 点在同一侧 2σ 之外"),
-    6: gettext_lazy("连续 5 点中有 4 点在同一侧 1σ 之外"),
-    7: gettext_lazy("连续 15 点在 1σ 之内"),
-    8: gettext_lazy("连续 8 点在两侧且都在 1σ 之外"),
-}
-
 CHART_PARTS: dict[str, Promise] = {
     "xbar": gettext_lazy("均值图"),
+    "median": gettext_lazy("中位数图"),
     "r": gettext_lazy("极差图"),
     "s": gettext_lazy("标准差图"),
     "i": gettext_lazy("单值图"),
@@ -79,6 +74,7 @@ class EntryLike(Protocol):
     """What a sentence needs to know of an entry: some of its own columns."""
 
     name: str
+    subgroup_size: int
     values: Any
     lsl: str
     usl: str
@@ -144,9 +140,30 @@ def _decimals(text: object) -> int:
 # --- words --------------------------------------------------------------------------------
 
 
-def rule_text(rule: int) -> str:
-    """Say what a control rule looks for."""
-    return str(RULES[rule]) if rule in RULES else _("规则 %(rule)s") % {"rule": rule}
+def rule_text(rule: spc.Rule) -> str:
+    """Say what a control rule looks for, with the lengths and widths that are set."""
+    words = {"length": rule.window, "count": rule.count, "width": f"{rule.width or 0:g}"}
+    match rule.kind:
+        case spc.Kind.BEYOND:
+            return _("一点超出控制限") if rule.width is None else _("一点超出 %(width)sσ") % words
+        case spc.Kind.RUN:
+            return _("连续 %(length)s 点在中心线同一侧") % words
+        case spc.Kind.TREND:
+            return _("连续 %(length)s 点递增或递减") % words
+        case spc.Kind.ALTERNATION:
+            return _("连续 %(length)s 点上下交替") % words
+        case spc.Kind.K_OF_N:
+            return _("连续 %(length)s 点中有 %(count)s 点在同一侧 %(width)sσ 之外") % words
+        case spc.Kind.WITHIN:
+            return _("连续 %(length)s 点在 %(width)sσ 之内") % words
+        case spc.Kind.OUTSIDE if rule.both_sides:
+            return _("连续 %(length)s 点在两侧且都在 %(width)sσ 之外") % words
+    return _("连续 %(length)s 点都在 %(width)sσ 之外") % words
+
+
+_lazy_rule_text = lazy(rule_text, str)
+RULES: dict[int, Any] = {int(rule.id): _lazy_rule_text(rule) for rule in spc.PRESETS["nelson"]}
+"""The usual eight by number, for a choice."""
 
 
 def missing_text(code: str) -> str:
@@ -169,6 +186,15 @@ def points_text(points: Sequence[int]) -> str:
             runs.append((point, point))
     shown = _("、").join(_run(first + 1, last + 1) for first, last in runs[:_NAMED_POINTS])
     return shown if len(runs) <= _NAMED_POINTS else _("%(points)s 等") % {"points": shown}
+
+
+def values_text(points: Sequence[int], entry: EntryLike) -> str:
+    """Name values by their place: in subgroups by subgroup and number, if they are few."""
+    size = entry.subgroup_size
+    if size > 1 and len(points) <= _NAMED_SUBGROUPS:
+        places = ({"group": point // size + 1, "number": point % size + 1} for point in points)
+        return _("、").join(_("第 %(group)s 组第 %(number)s 个值") % place for place in places)
+    return _("第 %(points)s 个值") % {"points": points_text(points)}
 
 
 def reason_text(reason: Mapping[str, Any], entry: EntryLike) -> str:
@@ -227,16 +253,16 @@ def verdict(entry: EntryLike, *, cpk_limit: Decimal | None = None) -> Verdict:
 
 def _out_of_spec(reason: Mapping[str, Any], entry: EntryLike) -> str:
     values = {
-        "points": points_text(reason["points"]),
+        "points": values_text(reason["points"], entry),
         "values": _listed(reason["values"]),
         "limit": _limit_of(reason),
     }
     match reason.get("side"):
         case "upper":
-            return _("第 %(points)s 个值超出规格上限 %(limit)s：%(values)s") % values
+            return _("%(points)s超出规格上限 %(limit)s：%(values)s") % values
         case "lower":
-            return _("第 %(points)s 个值低于规格下限 %(limit)s：%(values)s") % values
-    return _("第 %(points)s 个值超出规格 %(limit)s：%(values)s") % values
+            return _("%(points)s低于规格下限 %(limit)s：%(values)s") % values
+    return _("%(points)s超出规格 %(limit)s：%(values)s") % values
 
 
 def _not_good(reason: Mapping[str, Any], entry: EntryLike) -> str:
@@ -254,9 +280,12 @@ def _capability(reason: Mapping[str, Any], entry: EntryLike) -> str:
 
 
 def _control_rule(reason: Mapping[str, Any], entry: EntryLike) -> str:
-    words = {"rule": reason["rule"], "meaning": rule_text(reason["rule"]), "where": _where(reason)}
+    rule = _rule(str(reason["rule"]), entry)
+    words = {"rule": reason["rule"], "meaning": rule_text(rule) if rule else "", "where": _where(reason)}
     values, limit = reason.get("values") or [], reason.get("limit")
-    if reason["rule"] != 1 or limit is None or not values:
+    if rule is None:
+        return _("规则 %(rule)s：%(where)s") % words
+    if rule.kind != spc.Kind.BEYOND or limit is None or not values:
         return _("规则 %(rule)s（%(meaning)s）：%(where)s") % words
     is_upper = reason.get("side") != "lower"
     extreme = (max if is_upper else min)(float(value) for value in values)
@@ -268,6 +297,14 @@ def _control_rule(reason: Mapping[str, Any], entry: EntryLike) -> str:
         "limit": limit_text,
     }
     return _("规则 %(rule)s（%(meaning)s）：%(where)s %(value)s %(sign)s %(name)s %(limit)s") % words
+
+
+def _rule(rule_id: str, entry: EntryLike) -> spc.Rule | None:
+    """Return the rule as the characteristic has it set, where that is loaded; else the usual one."""
+    rules = [*spc.PRESETS["nelson"], *spc.PRESETS["western_electric"]]
+    if isinstance(entry, ReportEntry) and "characteristic" in entry._state.fields_cache:
+        rules = [*plans.rules_of(entry.characteristic), *rules]
+    return next((rule for rule in rules if rule.id == rule_id), None)
 
 
 def _no_values(reason: Mapping[str, Any], entry: EntryLike) -> str:

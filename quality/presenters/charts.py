@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -74,7 +75,7 @@ def chart_labels(*, is_single: bool = False) -> svg.Labels:
     )
 
 
-def control_view(entry: ReportEntry, chart: spc.ControlChart) -> ControlView:
+def control_view(entry: ReportEntry, chart: spc.ControlChart, subgroup_size: int) -> ControlView:
     alarming = {
         (str(reason["rule"]), reason["chart"])
         for reason in entry.reasons
@@ -93,16 +94,22 @@ def control_view(entry: ReportEntry, chart: spc.ControlChart) -> ControlView:
             x_name=_("序号") if is_single else _("组"),
         )
 
-    size = "" if is_single else f" n={entry.subgroup_size}"
+    size = "" if is_single else f" n={subgroup_size}"
     return ControlView(
         title=f"{name}{size}",
         svg=SafeString(svg.render_responsive(build)),
         notes=_rule_notes(entry, chart, alarming),
-        remark=_limits_remark(chart, is_single=is_single),
+        remark=_limits_remark(entry, chart, is_single=is_single),
     )
 
 
-def _limits_remark(chart: spc.ControlChart, *, is_single: bool) -> str:
+def _limits_remark(entry: ReportEntry, chart: spc.ControlChart, *, is_single: bool) -> str:
+    if entry.limits is not None:
+        return _("控制限 v%(version)s 已锁定（%(day)s %(author)s）") % {
+            "version": entry.limits.version,
+            "day": f"{timezone.localtime(entry.limits.valid_from):%Y-%m-%d}",
+            "author": entry.limits.author.get_full_name() or entry.limits.author.get_username(),
+        }
     if "limits" in chart.missing:
         return _("没有控制限：%(why)s") % {"why": wording.missing_text(chart.missing["limits"])}
     words = {"count": chart.stages[-1].points_used}
@@ -151,7 +158,7 @@ def _as_reason(series: spc.Series, found: Sequence[spc.Violation]) -> dict[str, 
         points = sorted({one.point for one in found})
     return {
         "code": ReasonCode.CONTROL_RULE,
-        "rule": int(first.rule),
+        "rule": first.rule,
         "chart": _CHART_PARTS.get(series.kind, series.kind),
         "points": points,
         "values": [one.value for one in found],

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from quality import spc, wording
+from quality import plans, spc, wording
 from quality.models import JudgementDefaults
 from quality.models.reports import ReportEntry
 from quality.presenters.charts import ControlView, control_view, histogram
@@ -47,11 +47,11 @@ def entry_page(entry: ReportEntry, defaults: JudgementDefaults) -> EntryPage:
         verdict=wording.verdict(entry, cpk_limit=limit),
         what=_what(entry),
         is_attribute=is_attribute,
-        control=control_view(entry, study.chart) if study else None,
+        control=control_view(entry, study.chart, study.plan.subgroup_size) if study else None,
         histogram=histogram(entry, study.measured, study.capability) if study else SafeString(),
         capability=rows,
         confidence=_("95 % 置信区间") if study else "",
-        values=value_grid(entry, study.chart if study else None),
+        values=value_grid(entry, study.chart if study else None, study.plan.subgroup_size if study else 1),
         mismatches=_mismatches(entry),
     )
 
@@ -61,6 +61,7 @@ class _Study:
     """What the engine says about the stored values."""
 
     measured: Sequence[float | None]
+    plan: spc.Plan
     capability: spc.Capability
     chart: spc.ControlChart
 
@@ -73,18 +74,23 @@ def _study(entry: ReportEntry) -> _Study | None:
     measured = numbers(entry.values)
     if all(value is None for value in measured):
         return None
+    settings = entry.characteristic
     try:
+        plan = plans.plan_of(settings, subgroup_size=plans.subgroup_size(settings, entry))
         capability = spc.capability(
             measured,
             lsl=number(entry.lsl),
             usl=number(entry.usl),
             target=number(entry.nominal),
-            subgroup_size=entry.subgroup_size,
+            lower_bound=settings.lower_is_bound,
+            upper_bound=settings.upper_is_bound,
+            subgroup_size=plan.subgroup_size,
+            estimator=plan.estimator,
         )
-        plan = spc.Plan(chart=entry.characteristic.chart, subgroup_size=entry.subgroup_size)
-        return _Study(measured, capability, spc.control_chart(measured, plan))
+        chart = spc.control_chart(measured, plan, limits=plans.limits_of(entry.limits))
     except spc.SpcInputError:
         return None
+    return _Study(measured, plan, capability, chart)
 
 
 def _what(entry: ReportEntry) -> str:

@@ -15,6 +15,7 @@ from quality.models.reports import ReportEntry
 from quality.presenters.numbers import tone_of_cpk
 from quality.wording import DASH
 
+_WIDEST_ROW = 10
 _FOLDED_ROWS = 8
 """So many rows of values are shown before the rest is folded."""
 
@@ -49,15 +50,19 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ValueRow:
-    """One subgroup, or five single values; `label` is its number, marked where the chart has a violation."""
+    """One subgroup, or five single values.
+
+    `label` is the number of the subgroup, or of the first value; `tone` red where a rule alarms
+    on the chart, amber where one is only drawn.
+    """
 
     label: str
     cells: Sequence[Cell]
-    is_marked: bool
+    tone: str
 
     @property
     def is_notable(self) -> bool:
-        return self.is_marked or any(cell.is_bad for cell in self.cells)
+        return bool(self.tone) or any(cell.is_bad for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,7 @@ def capability_rows(
         )
 
     decimals = wording.decimals_of(entry)
-    bad = sum(
-        len(reason["points"]) for reason in entry.reasons if reason.get("code") == ReasonCode.OUT_OF_SPEC
-    )
+    bad = len(_points(entry, ReasonCode.OUT_OF_SPEC))
     expected = capability.ppm_expected_overall
     return [
         of("ppk", _("CPK（全部标准差，报告口径）")),
@@ -131,22 +134,18 @@ def attribute_rows(entry: ReportEntry) -> list[CapabilityRow]:
     counted = [value for value in entry.values if value is not None]
     bad = counted.count("NG")
     return [
-        CapabilityRow(_("检查件数"), str(len(counted))),
-        CapabilityRow(_("NG 件数"), str(bad), tone="red" if bad else ""),
-        CapabilityRow(_("不合格率"), f"{100 * bad / len(counted):.1f} %" if counted else DASH),
+        CapabilityRow(_("检查件数"), str(len(counted)), is_wide=True),
+        CapabilityRow(_("NG 件数"), str(bad), tone="red" if bad else "", is_wide=True),
+        CapabilityRow(_("不合格率"), f"{100 * bad / len(counted):.1f} %" if counted else DASH, is_wide=True),
     ]
 
 
-def value_grid(entry: ReportEntry, chart: spc.ControlChart | None) -> ValueGrid:
-    size = entry.subgroup_size
-    columns = size if 1 < size <= 10 else 5
-    bad = {
-        point
-        for reason in entry.reasons
-        if reason.get("code") in (ReasonCode.OUT_OF_SPEC, ReasonCode.NOT_GOOD)
-        for point in reason["points"]
-    }
-    marked = set(chart.primary.violating_points) | set(chart.secondary.violating_points) if chart else set()
+def value_grid(entry: ReportEntry, chart: spc.ControlChart | None, size: int) -> ValueGrid:
+    """Return the values in rows of one subgroup each, or of five where there are none (or large ones)."""
+    columns = size if 1 < size <= _WIDEST_ROW else 5
+    bad = _points(entry, ReasonCode.OUT_OF_SPEC, ReasonCode.NOT_GOOD)
+    alarming = _points(entry, ReasonCode.CONTROL_RULE)
+    signalled = {point for series in chart.series for point in series.violating_points} if chart else set()
     cells = [
         Cell(
             DASH if value is None else value,
@@ -157,10 +156,10 @@ def value_grid(entry: ReportEntry, chart: spc.ControlChart | None) -> ValueGrid:
     ]
     rows = []
     for start in range(0, len(cells), columns):
-        points = range(start, min(start + columns, len(cells)))
-        subgroups = {point // size for point in points} if size > 1 else set(points)
+        subgroups = {point // size for point in range(start, min(start + columns, len(cells)))}
         label = start // size + 1 if columns == size else start + 1
-        rows.append(ValueRow(str(label), cells[start : start + columns], bool(subgroups & marked)))
+        tone = "red" if subgroups & alarming else "amber" if subgroups & signalled else ""
+        rows.append(ValueRow(str(label), cells[start : start + columns], tone))
     first, last = _window(rows)
     title = _("测量值")
     if last - first < len(rows) and columns == size:
@@ -169,6 +168,13 @@ def value_grid(entry: ReportEntry, chart: spc.ControlChart | None) -> ValueGrid:
         words = {"first": first * columns + 1, "last": min(last * columns, len(cells))}
         title = _("测量值 第 %(first)s–%(last)s 个") % words
     return ValueGrid(title, columns, rows[first:last], rows)
+
+
+def _points(entry: ReportEntry, *codes: str) -> set[int]:
+    """Return the points that the stored reasons of these codes name."""
+    return {
+        point for reason in entry.reasons if reason.get("code") in codes for point in reason.get("points", ())
+    }
 
 
 def _window(rows: Sequence[ValueRow]) -> tuple[int, int]:

@@ -43,7 +43,7 @@ def timeline(
         events.append(Event(entry.judged_at, STATUS_TONES[status], text, " · ".join(shorts)))
     events += [_told(message) for message in messages]
     if alarm is not None:
-        events += [_alarm_event(event) for event in alarm.events.all()]  # type: ignore[attr-defined]
+        events += [_alarm_event(event) for event in alarm.events.all()]
     return sorted(events, key=lambda event: event.at)
 
 
@@ -58,13 +58,13 @@ def _imported(log: Any) -> Event:
 
 
 def _told(message: Notification) -> Event:
-    words = {"target": message.target, "state": message.get_status_display()}  # type: ignore[attr-defined]
+    words = {"target": message.target, "state": message.get_status_display()}
     tone = MESSAGE_TONES[State(message.status)]
     if message.status == State.SENT and message.sent_at:
         seconds = (message.sent_at - message.created_at).total_seconds()
         note = _("%(seconds)s 秒送达") % {"seconds": f"{seconds:.1f}"}
         return Event(message.sent_at, tone, _("已通知 %(target)s 群") % words, note)
-    reason = message.get_reason_display() if message.reason else message.error_message  # type: ignore[attr-defined]
+    reason = message.get_reason_display() if message.reason else message.error_message
     return Event(message.created_at, tone, _("通知 %(target)s 群：%(state)s") % words, str(reason))
 
 

@@ -1,0 +1,97 @@
+"""Uploaded workbooks that wait for a person to look at the preview and confirm.
+
+They lie in a directory, not in the database: until the confirmation nothing is written there.
+One that nobody confirms is forgotten after a day.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+
+_KEPT_S = 24 * 3600
+_ID = re.compile(r"[0-9a-f]{32}")
+_META = "upload.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One uploaded file: its name as the person knows it, and where it lies."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Files uploaded together, for one kind and origin."""
+
+    id: str
+    kind: str
+    origin: str
+    files: tuple[Waiting, ...]
+
+
+def keep(files: Iterable[UploadedFile], *, kind: str, origin: str, user_id: int) -> Upload:
+    """Put the files aside under an id that only their owner can use; forget what is old."""
+    _forget_old()
+    upload_id = secrets.token_hex(16)
+    directory = _directory(upload_id)
+    directory.mkdir(parents=True)
+    names = []
+    for number, file in enumerate(files):
+        with (directory / str(number)).open("wb") as out:
+            for chunk in file.chunks():
+                out.write(chunk)
+        names.append(Path(file.name or "").name)
+    meta = {"kind": kind, "origin": origin, "user": user_id, "names": names}
+    (directory / _META).write_text(json.dumps(meta), encoding="utf-8")
+    return _upload(upload_id, meta)
+
+
+def find(upload_id: str, *, user_id: int) -> Upload | None:
+    """Return what a person uploaded under this id; None for anybody else's, or when it is gone."""
+    if not _ID.fullmatch(upload_id):
+        return None
+    try:
+        meta = json.loads((_directory(upload_id) / _META).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return _upload(upload_id, meta) if meta["user"] == user_id else None
+
+
+def forget(upload: Upload) -> None:
+    """Remove the files: stored ones are kept elsewhere, under their hash."""
+    shutil.rmtree(_directory(upload.id), ignore_errors=True)
+
+
+def _upload(upload_id: str, meta: dict[str, object]) -> Upload:
+    directory, names = _directory(upload_id), meta["names"]
+    assert isinstance(names, list)
+    files = tuple(Waiting(name, directory / str(number)) for number, name in enumerate(names))
+    return Upload(upload_id, str(meta["kind"]), str(meta["origin"]), files)
+
+
+def _waiting() -> Path:
+    return Path(settings.IMPORT_DIR) / "waiting"
+
+
+def _directory(upload_id: str) -> Path:
+    return _waiting() / upload_id
+
+
+def _forget_old() -> None:
+    if not _waiting().exists():
+        return
+    for directory in _waiting().iterdir():
+        if time.time() - directory.stat().st_mtime > _KEPT_S:
+            shutil.rmtree(directory, ignore_errors=True)
