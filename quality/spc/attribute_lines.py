@@ -127,8 +127,7 @@ def lines(
 
 
 def quantile(n: FloatArray, rate: FloatArray, chart: str, q: float) -> FloatArray:
-    """The smallest count that a process reaches with probability q or more; NaN where n or rate is missing.
-    """
+    """The smallest count that is not exceeded with probability q or more; NaN where n or rate is missing."""
     if chart in ("p", "np"):
         found = stats.binom.ppf(q, n, np.broadcast_to(rate, n.shape))
     else:

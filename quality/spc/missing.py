@@ -29,6 +29,8 @@ class Missing(StrEnum):
     NO_BASELINE = "no_baseline"  # no point is left to compute limits from
     NOT_GIVEN = "not_given"  # limits were given without this one
     TOO_FEW_VALUES = "too_few_values"  # fewer values than the method needs
+    TOO_MANY_VALUES = "too_many_values"  # more values than the method was made for
+    NO_P_VALUE = "no_p_value"  # the distribution of the test statistic is not published for this family
     NOT_POSITIVE = "not_positive"  # the transformation or distribution needs values above 0
     SINGULAR = "singular"  # the covariance matrix has no inverse
     NO_FIT = "no_fit"  # the family has no member that fits these values
