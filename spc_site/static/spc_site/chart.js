@@ -294,33 +294,35 @@
       this.enable();
     }
 
+    /** Return what the zoom needs of a mark: its attributes as drawn, and whether it stands for points. */
     remember(node) {
-      if (node.classList.contains("ch-at")) {
-        const [, x, y] = (node.getAttribute("transform") ?? "translate(0 0)").match(/\((\S+) (\S+)\)/);
-        return { at: [Number(x), y] };
-      }
-      if (node.tagName === "path") return { d: node.getAttribute("d") };
-      if (node.tagName === "rect") return { x: Number(node.getAttribute("x")), width: Number(node.getAttribute("width")) };
-      return { x: Number(node.getAttribute(node.tagName === "circle" ? "cx" : "x")) };
+      const names = { path: ["d"], rect: ["x", "width"], circle: ["cx"], text: ["x"], g: ["transform"] }[node.tagName];
+      return {
+        onPoint: node.matches(".ch-line, .ch-dots, .ch-at[data-i], .ch-excluded circle"),
+        attributes: names.map((name) => [name, node.getAttribute(name)]),
+      };
     }
 
     draw() {
-      const now = (x) => this.now(x).toFixed(1);
-      for (const { node, was } of this.drawn) {
-        if (was.at) node.setAttribute("transform", `translate(${now(was.at[0])} ${was.at[1]})`);
-        else if (was.d) node.setAttribute("d", was.d.replace(PAIR, (_, x, y) => `${now(Number(x))} ${y}`));
-        else if (node.tagName === "circle") node.setAttribute("cx", now(was.x));
-        else {
-          node.setAttribute("x", now(was.x));
-          if (was.width !== undefined)
-            node.setAttribute("width", (this.now(was.x + was.width) - this.now(was.x)).toFixed(1));
-        }
-      }
+      for (const { node, was } of this.drawn)
+        for (const [name, value] of was.attributes)
+          node.setAttribute(name, this.zoomed ? this.stretched(name, value, was) : value);
       this.clip();
       this.drawTicks();
       this.drawDots();
       this.enable();
       if (this.chosen >= 0) this.show(this.chosen);
+    }
+
+    /** Return an attribute as it is in the present window. */
+    stretched(name, value, { onPoint, attributes }) {
+      // Coordinates are rounded to a tenth; stretched, that would show: a point's own place is exact.
+      const exact = onPoint ? (x) => this.first + Math.round((x - this.first) / this.gap) * this.gap : (x) => x;
+      const now = (x) => this.now(exact(Number(x)));
+      if (name === "d" || name === "transform") return value.replace(PAIR, (_, x, y) => `${now(x).toFixed(1)} ${y}`);
+      if (name !== "width") return now(value).toFixed(1);
+      const left = Number(attributes[0][1]);
+      return (now(left + Number(value)) - now(left)).toFixed(1);
     }
 
     /** Cut what lies outside of the plots, sideways only. */
