@@ -5,6 +5,7 @@ Drawn from the same objects that read it back, so that the form and the reader c
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ UNITS = ("mm", "μm", "°", "g", "kg", "N", "N·m", "MPa", "V", "Ω", "%", "HRC"
 MIN_SAMPLES = 5
 SAMPLE_WIDTH = 7.6
 
+_FRACTION = re.compile(r"\d\.(\d+)")
 _FONT = "宋体"
 _THIN = Side(style="thin", color="FF7F7F7F")
 _BORDER = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
@@ -101,7 +103,7 @@ def draw_form(sheet: Worksheet, form: Form, *, top: int = 1) -> dict[str, str | 
     last_column = len(LEADING) + samples + len(RESULTS)
     _merge(sheet, top, 1, top, last_column, TITLES[form.kind], size=16, bold=True, border=False)
     sheet.row_dimensions[top].height = 30
-    title_row = _draw_header(sheet, form, top + 1)
+    title_row = _draw_header(sheet, form, top + 1, samples)
     _draw_titles(sheet, title_row, samples)
     results: dict[str, str | float] = {}
     row = title_row + 2
@@ -126,9 +128,12 @@ def draw_form(sheet: Worksheet, form: Form, *, top: int = 1) -> dict[str, str | 
     return results
 
 
-def _draw_header(sheet: Worksheet, form: Form, row: int) -> int:
-    """Draw labels and values, three pairs a row, and return the row below."""
-    places = ((1, 2, 3, 4), (5, 6, 7, 11), (12, 13, 14, 17))
+def _draw_header(sheet: Worksheet, form: Form, row: int, samples: int) -> int:
+    """Draw labels and values, three pairs a row over the whole width, and return the row below."""
+    middle = len(LEADING) + max(MIN_SAMPLES, samples // 2)
+    label_end = middle + (2 if samples < 10 else 3)
+    last_column = len(LEADING) + samples + len(RESULTS)
+    places = ((1, 2, 3, 4), (5, 6, 7, middle), (middle + 1, label_end, label_end + 1, last_column))
     keys = header_keys(form.kind)
     for at, key in enumerate(keys):
         column = FIELD_BY_KEY[key]
@@ -149,7 +154,7 @@ def _draw_header(sheet: Worksheet, form: Form, row: int) -> int:
             sheet.add_data_validation(rule)
             rule.add(cell.coordinate)
             cell.number_format = "0"
-        sheet.row_dimensions[line].height = 20
+        sheet.row_dimensions[line].height = 26
     return row + (len(keys) + 2) // 3
 
 
@@ -185,24 +190,38 @@ def _draw_title(sheet: Worksheet, row: int, at: int, column: Column) -> None:
 def _draw_row(
     sheet: Worksheet, row: int, bottom: int, filled: FormRow, samples: int, results: dict[str, str | float]
 ) -> None:
+    decimals = _decimals(filled.cells.get("spec"))
+    number_format = _format(decimals)
     for at, key in enumerate(LEADING, start=1):
         align = _LEFT if key in ("item", "spec") else _CENTRE
         _merge(sheet, row, at, bottom, at, filled.cells.get(key), align=align)
+        if key in ("usl", "lsl"):
+            sheet.cell(row=row, column=at).number_format = number_format
     first, last = len(LEADING) + 1, len(LEADING) + samples
     for line in range(row, bottom + 1):
         offset = (line - row) * samples
         for at in range(samples):
             index = offset + at
             value = filled.values[index] if index < len(filled.values) else None
-            _write(sheet, line, first + at, value)
+            _write(sheet, line, first + at, value).number_format = number_format
         sheet.row_dimensions[line].height = 18
     area = f"{get_column_letter(first)}{row}:{get_column_letter(last)}{bottom}"
     formulas = _formulas(area, f"D{row}", f"E{row}")
     computed = _results(filled)
     for at, key in enumerate(RESULTS, start=last + 1):
         cell = _merge(sheet, row, at, bottom, at, formulas[key])
-        cell.number_format = "0.00" if key == "cpk" else "General"
+        extra = {"cpk": 2, "avg": decimals + 1, "stdev": decimals + 2}.get(key, decimals)
+        cell.number_format = _format(extra) if decimals or key == "cpk" else "General"
         results[cell.coordinate] = computed[key]
+
+
+def _decimals(spec: Value) -> int:
+    """Return how many decimals a specification is written with: its values are shown with as many."""
+    return max((len(fraction) for fraction in _FRACTION.findall(str(spec or ""))), default=0)
+
+
+def _format(decimals: int) -> str:
+    return "0." + "0" * decimals if decimals else "General"
 
 
 def _formulas(area: str, usl: str, lsl: str) -> dict[str, str]:

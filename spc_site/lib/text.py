@@ -65,15 +65,16 @@ def label_key(text: str) -> str:
 def label_keys(text: str) -> tuple[str, ...]:
     """Return every key by which a label may be known, the most telling first.
 
-    A bilingual label is known by the whole, by its Chinese and by its other half; a
-    bracketed addition such as `规格(mm)` may be left out.
+    A bilingual label is known by the whole, by its Chinese and by its other half, and by each
+    of its lines; a bracketed addition such as `规格(mm)` may be left out.
     """
     flat = unicodedata.normalize("NFKC", text)
     whole = label_key(flat)
     bare = label_key(_BRACKETED.sub(" ", flat))
     chinese = "".join(_CJK.findall(flat))
     other = label_key(_CJK.sub(" ", flat))
-    found = dict.fromkeys(key for key in (whole, bare, chinese, other) if key)
+    lines = map(label_key, flat.splitlines())
+    found = dict.fromkeys(key for key in (whole, bare, chinese, other, *lines) if key)
     return tuple(found)
 
 
