@@ -11,6 +11,7 @@ from typing import Any
 
 from quality import spc
 from quality.choices import Chart
+from quality.judgement import NG, OK
 from quality.models import Characteristic, ControlLimits
 from quality.models.reports import ReportEntry
 from quality.spc.estimators import OF_SINGLE_VALUES, OF_SUBGROUPS
@@ -76,4 +77,10 @@ def numbers(values: Sequence[str | None]) -> list[float]:
     return [float(value) if value else math.nan for value in values]
 
 
-__all__ = ["alarm_rules_of", "limits_of", "numbers", "plan_of", "rules_of", "subgroup_size"]
+def is_measured(values: Sequence[str | None]) -> bool:
+    """Say whether values are numbers, at least one, rather than OK and NG or nothing."""
+    given = [value for value in values if value is not None]
+    return bool(given) and not any(value in (OK, NG) for value in given)
+
+
+__all__ = ["alarm_rules_of", "is_measured", "limits_of", "numbers", "plan_of", "rules_of", "subgroup_size"]
