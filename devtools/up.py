@@ -281,7 +281,7 @@ class System:
         assert self._listener is not None
         descriptor = self._listener.fileno()
         argv = [str(environment.PYTHON), "-m", "gunicorn", "--bind", f"fd://{descriptor}"]
-        argv += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+        argv += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--preload"]
         argv += ["--graceful-timeout", "5", "--no-control-socket", "spc_site.wsgi"]
         self._start("web", *argv, pass_fds=(descriptor,))
         self._await("web", f"http://127.0.0.1:{self._listener.getsockname()[1]}/healthz", line)

@@ -60,6 +60,9 @@ class WorkerBeat(models.Model):
     def __str__(self) -> str:
         return f"{self.get_role_display()} {self.queue} {self.host}:{self.pid}"
 
+    def is_fresh(self, *, now: datetime) -> bool:
+        return self.beat_at > now - FRESH
+
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def is_due(self, name: str, *, interval: timedelta, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from spc_site import api
+from spc_site import api, health
 from spc_site.pages import dashboard, search
 
 urlpatterns = [
@@ -16,4 +16,6 @@ urlpatterns = [
     path("alarms/", include("alarms.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("metrics", health.metrics, name="metrics"),
 ]

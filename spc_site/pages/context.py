@@ -16,6 +16,7 @@ from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import get_language, gettext_lazy
 
 from alarms import selectors as alarms
+from spc_site.health import system_banner
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     other = next(code for code, _name in settings.LANGUAGES if code != get_language())
     return {
         "navigation": SimpleLazyObject(lambda: _links(request)),
-        "banner": "",
+        "banner": SimpleLazyObject(system_banner) if _is_signed_in(request) else "",
         "other_language": {"code": other, "sign": _SIGNS[other]},
     }
 
