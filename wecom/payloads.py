@@ -7,6 +7,7 @@ the request's JSON, and a log that shows another text than was sent is worth not
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from wecom.errors import PayloadError, TooLong
 
 NEWS_LIMIT = 8
 
+_HALF_PAIR = re.compile(r"[\ud800-\udfff]")
 _IMAGE_MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
@@ -29,7 +31,7 @@ class Payload:
     def build(cls, msgtype: str, **members: Any) -> Payload:
         """Freeze a message; members keep their order, text stays readable UTF-8."""
         text = json.dumps({"msgtype": msgtype, **members}, ensure_ascii=False, separators=(",", ":"))
-        return cls(msgtype=msgtype, json=text)
+        return cls(msgtype=msgtype, json=printable(text))
 
     @classmethod
     def thaw(cls, text: str) -> Payload:
@@ -78,7 +80,7 @@ def byte_length(text: str) -> int:
 
 def printable(text: str) -> str:
     """Replace what UTF-8 cannot carry: half a surrogate pair, as broken files contain it."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return _HALF_PAIR.sub("\ufffd", text)
 
 
 def checked_text(field: str, text: str, limit: int) -> str:

@@ -145,7 +145,6 @@ class AppDesk:
             )
             body, group, shown = self._decide(access_token, raw, checked, fault)
             self._ledger.add(
-                f"{owner} {token.app.agent_id if token else ''}",
                 Received(
                     id=0,
                     at=self._clock(),

@@ -160,6 +160,10 @@ class RobotDesk:
         self._lock = threading.Lock()
         self.rate = rate
         self.windows = {key: Window(rate, span_s, clock) for key in self.keys}
+        places = {(group, self.number(key)): key for key, group in self.keys.items()}
+        for row in ledger.records():
+            if row.shown and (row.group, row.robot) in places:
+                self.windows[places[row.group, row.robot]].restore(row.at)
 
     def number(self, key: str) -> int:
         """Return which robot of its group a key is, from 1."""
@@ -178,7 +182,6 @@ class RobotDesk:
             body = self._decide(key, checked, fault)
             shown = body["errcode"] == 0 and (fault is None or fault.is_taken)
             self._ledger.add(
-                key,
                 Received(
                     id=0,
                     at=self._clock(),

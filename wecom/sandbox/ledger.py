@@ -97,14 +97,12 @@ class Ledger:
 
     # --- writing ----------------------------------------------------------------------------------------
 
-    def add(self, sender: str, draft: Received) -> Received:
-        """Record a call; number it and mark a repeat of what this sender posted before."""
-        digest = hashlib.sha256(f"{sender}\0{draft.raw}".encode("utf-8", "replace")).digest()[:16]
+    def add(self, draft: Received) -> Received:
+        """Record a call; number it and mark a repeat of what the same sender posted before."""
         with self.changed:
-            record = replace(draft, id=self._next_id, repeat_of=self._firsts.get(digest, 0))
+            first = self._firsts.get(_digest(draft), 0)
+            record = replace(draft, id=self._next_id, repeat_of=first)
             self._next_id += 1
-            if record.shown and not record.repeat_of and len(self._firsts) < _DIGESTS_KEPT:
-                self._firsts[digest] = record.id
             self._keep(record)
             self._count(record)
             self._write(record)
@@ -129,6 +127,8 @@ class Ledger:
             self.touch()
 
     def _keep(self, record: Received) -> None:
+        if record.shown and not record.repeat_of and len(self._firsts) < _DIGESTS_KEPT:
+            self._firsts[_digest(record)] = record.id
         self._records.append(record)
         self._bytes += len(record.raw)
         while len(self._records) > self._history or (self._bytes > _BYTES_KEPT and len(self._records) > 1):
@@ -185,6 +185,11 @@ class Ledger:
         self._lines = len(self._records)
 
 
+def _digest(record: Received) -> bytes:
+    sender = f"{record.call}\0{record.group}\0{record.robot}\0"
+    return hashlib.sha256((sender + record.raw).encode("utf-8", "replace")).digest()[:16]
+
+
 class Window:
     """At most so many in any stretch of time: a sliding log, as the robot's limit of 20 a minute."""
 
@@ -192,23 +197,30 @@ class Window:
         self._limit = limit
         self._span_s = span_s
         self._clock = clock
+        self._lock = threading.Lock()
         self._times: deque[float] = deque()
         self.peak = 0
 
     def take(self) -> bool:
         """Count one more, if there is room."""
         now = self._clock()
-        self._drop_old(now)
-        if self._limit is not None and len(self._times) >= self._limit:
-            return False
-        self._times.append(now)
-        self.peak = max(self.peak, len(self._times))
-        return True
+        with self._lock:
+            self._drop_old(now)
+            if self._limit is not None and len(self._times) >= self._limit:
+                return False
+            self._times.append(now)
+            self.peak = max(self.peak, len(self._times))
+            return True
+
+    def restore(self, at: float) -> None:
+        """Count what was taken before a restart."""
+        self._times.append(at)
 
     def used(self) -> int:
         """Return how many were counted in the last stretch."""
-        self._drop_old(self._clock())
-        return len(self._times)
+        with self._lock:
+            self._drop_old(self._clock())
+            return len(self._times)
 
     def _drop_old(self, now: float) -> None:
         while self._times and now - self._times[0] >= self._span_s:
