@@ -48,10 +48,23 @@ ROLES: tuple[Role, ...] = (
             "quality.change_characteristic",
             "quality.change_judgementdefaults",
             "quality.view_judgementdefaults",
+            "quality.view_controllimits",
+            "quality.add_controllimits",
+            "quality.change_controllimits",
+            "quality.view_recalculation",
+            "quality.add_recalculation",
+            "quality.change_recalculation",
         )
         + _NOTIFICATION_VIEW,
     ),
-    Role("质量经理", "查看全部质量数据与报警", _QUALITY_VIEW + _ALARM_WORK + _NOTIFICATION_VIEW),
+    Role(
+        "质量经理",
+        "查看全部质量数据与报警",
+        _QUALITY_VIEW
+        + _ALARM_WORK
+        + _NOTIFICATION_VIEW
+        + ("quality.view_judgementdefaults", "quality.view_controllimits", "quality.view_recalculation"),
+    ),
     Role(SUPPLIER, "只看自己的报告", ()),
     Role("能源管理员", "配额与能耗", ("alarms.view_alarm", "alarms.view_alarmevent", "alarms.change_alarm")),
     Role(
@@ -63,10 +76,27 @@ ROLES: tuple[Role, ...] = (
             for verb in ("view", "add", "change", "delete")
             for name in ("notificationtemplate", "notificationconfig")
         )
-        + ("notifications.view_channel", "notifications.change_channel", "notifications.change_notification"),
+        + (
+            "notifications.add_notification",
+            "notifications.change_notification",
+            "notifications.view_channel",
+            "notifications.change_channel",
+            "notifications.view_budget",
+            "notifications.change_budget",
+        ),
     ),
     Role("合同管理员", "合同与归档", ()),
-    Role("运维", "系统状态与后台任务", (*_NOTIFICATION_VIEW, "notifications.view_channel")),
+    Role(
+        "运维",
+        "系统状态与后台任务",
+        (
+            *_NOTIFICATION_VIEW,
+            "notifications.view_channel",
+            "notifications.view_budget",
+            "spc_site.view_workerbeat",
+            "spc_site.view_schedule",
+        ),
+    ),
 )
 
 

@@ -253,6 +253,8 @@ class BudgetAdmin(ReadOnlyAdmin):
     """Credentials by their digest: which of them rests, which is dead."""
 
     menu_order = 340
+    actions = ("mend",)
+    object_actions = ("mend",)
     list_display = ("name", "state", "blocked_until", "note")
     fields = ("name", "state", "blocked_until", "note")
 
@@ -263,6 +265,15 @@ class BudgetAdmin(ReadOnlyAdmin):
         if budget.blocked_until and budget.blocked_until > timezone.now():
             return badge(_("暂停"), "amber")
         return badge(_("可用"), "green")
+
+    def get_object_actions(self, request: HttpRequest, obj: Budget) -> tuple[str, ...]:
+        return ("mend",) if obj.is_dead or obj.blocked_until else ()
+
+    @admin.action(description=gettext_lazy("已修复，恢复使用"), permissions=["act"])
+    def mend(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        self.act_on_each(
+            request, queryset, services.mend, done=_("已恢复 %(count)d 个凭据，暂缓的消息将继续发送。")
+        )
 
 
 # --- messages -------------------------------------------------------------------------------

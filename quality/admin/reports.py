@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -24,6 +27,7 @@ from quality.models.reports import Report, ReportEntry
 from quality.presenters.entry import entry_page
 from quality.services.entries import bad_value_lines, change_values
 from quality.services.judgement import request_rejudgement
+from quality.services.limits import lock_limits
 from spc_site.admin import (
     DASH,
     BaseAdmin,
@@ -297,8 +301,8 @@ class EntryAdmin(BaseAdmin):
 
     kind: ClassVar[Kind]
     form = EntryForm
-    actions = ("rejudge",)
-    object_actions = ("rejudge",)
+    actions = ("rejudge", "lock_limits")
+    object_actions = ("rejudge", "lock_limits")
     list_display = (
         "name",
         "status_badge",
@@ -333,7 +337,9 @@ class EntryAdmin(BaseAdmin):
                     ("characteristic_link", "subgroup_size"),
                     ("revision", "position", "item_no"),
                     "source",
+                    "limits_used",
                     ("judged_at", "edited_at", "edited_by"),
+                    "replaced",
                 )
             },
         ),
@@ -347,7 +353,7 @@ class EntryAdmin(BaseAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         visible = selectors.visible_reports(request.user, self.kind)
         entries = super().get_queryset(request).filter(report__in=visible)
-        return entries.select_related("report__part", "characteristic", "edited_by")
+        return entries.select_related("report__part", "characteristic", "edited_by", "limits")
 
     def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
         """Abnormal first within a report; the newest first over all, which an index gives."""
@@ -388,6 +394,26 @@ class EntryAdmin(BaseAdmin):
     @admin.display(description=gettext_lazy("检测项目设置"))
     def characteristic_link(self, entry: Any) -> SafeString:
         return link(change_url(entry.characteristic), entry.characteristic)
+
+    @admin.display(description=gettext_lazy("判定所用控制限"))
+    def limits_used(self, entry: Any) -> SafeString | str:
+        return link(change_url(entry.limits), entry.limits) if entry.limits else _("由本报告计算")
+
+    @admin.display(description=gettext_lazy("被替换的数值"))
+    def replaced(self, entry: ReportEntry) -> SafeString | str:
+        lines = format_html_join(
+            "",
+            "<li>{} {}<pre>{}</pre></li>",
+            (
+                (
+                    date_format(timezone.localtime(datetime.fromisoformat(one["until"])), "DATETIME_FORMAT"),
+                    one["changed_by"],
+                    pasting.to_text(one["values"]),
+                )
+                for one in reversed(entry.history)
+            ),
+        )
+        return format_html('<ul class="reasons">{}</ul>', lines) if lines else DASH
 
     @admin.display(description=gettext_lazy("规格"))
     def spec_shown(self, entry: ReportEntry) -> str:
@@ -479,6 +505,48 @@ class EntryAdmin(BaseAdmin):
             ),
             done=_("已请求重新判定 %(count)d 个项目，结果随后更新。"),
         )
+
+    def has_lock_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("quality.add_controllimits")
+
+    @admin.action(description=gettext_lazy("锁定控制限"), permissions=["lock"])
+    def lock_limits(self, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
+        """Compute limits from these entries and put them in force for their characteristic."""
+        rows = list(queryset.order_by("report__inspected_on", "report_id"))
+        form = LockingForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            return self.ask_first(
+                request,
+                rows,
+                action="lock_limits",
+                title=_("锁定控制限"),
+                question=_("将用以下 %(count)d 份数据计算控制限，之后的报告都按它判定。")
+                % {"count": len(rows)},
+                lines=[f"{row.report.lot} · {row}" for row in rows],
+                form=form,
+                button=_("锁定控制限"),
+            )
+        try:
+            limits = lock_limits(
+                rows[0].characteristic,
+                entries=rows,
+                user=request.user,  # type: ignore[arg-type]
+                reason=form.cleaned_data["reason"],
+            )
+        except AppError as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+        else:
+            told = _("已锁定 %(name)s 的控制限 %(version)s。") % {"name": rows[0], "version": limits}
+            self.message_user(request, told, messages.SUCCESS)
+        return None
+
+
+class LockingForm(forms.Form):
+    """Why these values are a fit baseline."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("理由"), max_length=255, widget=forms.TextInput(attrs={"class": "vTextField"})
+    )
 
 
 _STATISTICS = (

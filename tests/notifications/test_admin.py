@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from notifications.choices import State
-from notifications.models import Channel, Notification, NotificationConfig, NotificationTemplate
+from notifications.models import Budget, Channel, Notification, NotificationConfig, NotificationTemplate
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -144,6 +144,18 @@ def test_a_channel_is_switched_but_never_deleted(keeper: Client) -> None:
     keeper.logout()
     keeper.force_login(builders.superuser())
     assert keeper.post(reverse("admin:notifications_channel_delete", args=[channel.pk])).status_code == 403
+
+
+def test_a_mended_credential_is_trusted_again(keeper: Client) -> None:
+    budget = Budget.objects.create(name="wechat_bot:x", is_dead=True, note="93000")
+    page = keeper.get(reverse("admin:notifications_budget_change", args=[budget.pk])).text
+    assert "action-mend" in page
+    data = {"action": "mend", "index": "0", "_selected_action": budget.pk}
+    keeper.post(reverse("admin:notifications_budget_changelist"), data)
+    budget.refresh_from_db()
+    assert not budget.is_dead
+    page = keeper.get(reverse("admin:notifications_budget_change", args=[budget.pk])).text
+    assert "action-mend" not in page
 
 
 # --- resending and calling off --------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,11 +11,21 @@ from django.urls import reverse
 
 from alarms.models import Alarm
 from notifications.models import Notification
+from quality import plans
 from quality.choices import Status
 from quality.importing.canonical import CANONICAL
 from quality.kinds import IQC, OQC
-from quality.models import Characteristic, ImportProfile, IQCReport, IQCReportEntry, JudgementDefaults
+from quality.models import (
+    Characteristic,
+    ControlLimits,
+    ImportProfile,
+    IQCReport,
+    IQCReportEntry,
+    JudgementDefaults,
+    Recalculation,
+)
 from quality.services.judgement import judge_due
+from quality.services.recalculation import recalculate_due
 from tests import builders
 from tests.builders import GOOD
 
@@ -195,37 +206,145 @@ def test_an_inspector_deletes_nothing(inspector: Client) -> None:
     assert inspector.post(reverse("admin:quality_iqcreport_delete", args=[report.pk])).status_code == 403
 
 
+def _settings(row: Characteristic, **fields: Any) -> dict[str, Any]:
+    return {
+        "part": row.part_id,
+        "name": row.name,
+        "occurrence": 1,
+        "chart": "auto",
+        "estimator": "auto",
+        "rule_preset": "nelson",
+        "rule_parameters": "",
+    } | fields
+
+
 def test_alarm_rules_are_boxes_to_tick(client: Client) -> None:
     client.force_login(builders.person("质量工程师"))
     row = builders.characteristic(alarm_rules=[2])
     url = reverse("admin:quality_characteristic_change", args=[row.pk])
     page = client.get(url).text
-    assert page.count('name="alarm_rules"') == 8
+    assert page.count('name="alarm_rules"') == 12, "eight of Nelson, four of Western Electric"
     assert "连续 9 点在中心线同一侧" in page
-    data = {
-        "part": row.part_id,
-        "name": row.name,
-        "occurrence": 1,
-        "chart": "auto",
-        "alarm_rules": ["1", "8"],
-    }
-    assert client.post(url, data).status_code == 302
+    assert client.post(url, _settings(row, alarm_rules=["1", "8"])).status_code == 302
     assert Characteristic.objects.get().alarm_rules == [1, 8]
-    assert client.post(url, {**data, "alarm_rules": ["9"]}).status_code == 200
-    assert Characteristic.objects.get().alarm_rules == [1, 8]
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"alarm_rules": ["9"]}, "9"),
+        ({"alarm_rules": ["WE2"]}, "所选规则组没有规则 WE2"),
+        ({"rule_preset": "western_electric", "alarm_rules": ["1"]}, "所选规则组没有规则 1"),
+        ({"rule_parameters": '{"2": {"size": 8}}'}, "规则参数有误"),
+        ({"rule_parameters": '{"77": {"length": 8}}'}, "规则参数有误"),
+        ({"rule_parameters": "[1]"}, "规则参数有误"),
+    ],
+)
+def test_settings_that_no_judgement_could_use_are_refused(
+    client: Client, fields: dict[str, Any], complaint: str
+) -> None:
+    client.force_login(builders.superuser())
+    row = builders.characteristic()
+    url = reverse("admin:quality_characteristic_change", args=[row.pk])
+    page = client.post(url, _settings(row, **fields))
+    assert page.status_code == 200
+    assert complaint in page.context["adminform"].form.errors.as_text()
+
+
+def test_changed_rules_are_stored_as_the_engine_takes_them(client: Client) -> None:
+    client.force_login(builders.superuser())
+    row = builders.characteristic()
+    url = reverse("admin:quality_characteristic_change", args=[row.pk])
+    fields = {"rule_preset": "western_electric", "rule_parameters": '{"WE4": {"length": 7}}'}
+    assert client.post(url, _settings(row, alarm_rules=["WE4"], **fields)).status_code == 302
+    row.refresh_from_db()
+    assert row.alarm_rules == ["WE4"]
+    assert plans.alarm_rules_of(row, ()).rule("WE4").length == 7
 
 
 def test_changed_settings_are_applied_to_old_reports_after_asking(client: Client) -> None:
     client.force_login(builders.person("质量工程师"))
-    report = builders.report(IQC)
-    entry = builders.entry(report)
+    entry = builders.entry(builders.report(IQC))
     judge_due()
     data = {"action": "rejudge", "index": "0", "_selected_action": entry.characteristic_id}
     url = reverse("admin:quality_characteristic_changelist")
-    assert "将重新判定 1 个报告项目" in client.post(url, data).text
-    assert _fresh(entry).status == Status.NORMAL
+    assert "重新判定 1 个检测项目" in client.post(url, data).text
+    assert not Recalculation.objects.exists()
     client.post(url, data | {"confirmed": "yes"})
-    assert _fresh(entry).status == Status.PENDING
+    assert Recalculation.objects.get().characteristic == entry.characteristic
+    before = _fresh(entry).version
+    recalculate_due()
+    assert _fresh(entry).version == before + 1
+
+
+def test_all_data_are_judged_again_and_the_run_can_be_stopped(client: Client) -> None:
+    client.force_login(builders.person("质量工程师"))
+    builders.report(entries=2)
+    JudgementDefaults.objects.get_or_create(pk=1)
+    data = {"action": "rejudge", "index": "0", "_selected_action": 1}
+    url = reverse("admin:quality_judgementdefaults_changelist")
+    assert "全部报告" in client.post(url, data).text
+    page = client.post(url, data | {"confirmed": "yes"}, follow=True).text
+    assert "0 / 2" in page
+    run = Recalculation.objects.get()
+    stop = {"action": "stop", "index": "0", "_selected_action": run.pk}
+    url = reverse("admin:quality_recalculation_changelist")
+    assert "已停止 1 次" in client.post(url, stop, follow=True).text
+    assert "跳过 1 条" in client.post(url, stop, follow=True).text
+    run.refresh_from_db()
+    assert run.state == Recalculation.State.CANCELLED
+
+
+def test_limits_are_locked_from_chosen_entries_with_a_reason_and_withdrawn(client: Client) -> None:
+    client.force_login(builders.person("质量工程师", username="engineer"))
+    shared = builders.characteristic(name="内径")
+    entries = [
+        builders.entry(builders.report(part=shared.part), name="内径", characteristic=shared)
+        for _each in "ab"
+    ]
+    url = reverse("admin:quality_iqcreportentry_changelist")
+    data = {"action": "lock_limits", "index": "0", "_selected_action": [entry.pk for entry in entries]}
+    assert "2 份数据" in client.post(url, data).text
+    assert client.post(url, data | {"confirmed": "yes", "reason": " "}).status_code == 200
+    assert not ControlLimits.objects.exists()
+    client.post(url, data | {"confirmed": "yes", "reason": "首批稳定"})
+    limits = ControlLimits.objects.get()
+    assert (limits.version, limits.reason, limits.author.username) == (1, "首批稳定", "engineer")
+    assert len(limits.baseline) == 2
+    shown = client.get(reverse("admin:quality_characteristic_change", args=[shared.pk])).text
+    assert "v1 首批稳定" in shown
+    withdraw = {"action": "withdraw", "index": "0", "_selected_action": limits.pk}
+    url = reverse("admin:quality_controllimits_changelist")
+    assert "停用" in client.post(url, withdraw).text
+    client.post(url, withdraw | {"confirmed": "yes"})
+    limits.refresh_from_db()
+    assert limits.valid_to is not None
+    again = client.post(url, withdraw | {"confirmed": "yes"}, follow=True).text
+    assert "跳过 1 条" in again
+
+
+def test_limits_cannot_be_locked_over_different_characteristics(client: Client) -> None:
+    client.force_login(builders.person("质量工程师"))
+    report = builders.report(entries=2)
+    data = {
+        "action": "lock_limits",
+        "index": "0",
+        "_selected_action": list(report.entries.values_list("pk", flat=True)),
+        "confirmed": "yes",
+        "reason": "x",
+    }
+    page = client.post(reverse("admin:quality_iqcreportentry_changelist"), data, follow=True).text
+    assert "基线必须是此项目的报告数据" in page
+    assert not ControlLimits.objects.exists()
+
+
+def test_replaced_values_stay_readable(inspector: Client) -> None:
+    entry = builders.entry(builders.report())
+    _change(inspector, entry, BAD_TEXT)
+    page = inspector.get(reverse("admin:quality_iqcreportentry_change", args=[entry.pk]))
+    replaced = page.text.split("被替换的数值")[1]
+    assert "王芳" in replaced
+    assert "10.30" not in replaced.split("</ul>")[0]
 
 
 def test_the_defaults_are_one_row_and_its_list_leads_there(client: Client) -> None:
@@ -245,8 +364,6 @@ def test_a_layout_that_the_importer_cannot_read_is_refused(client: Client) -> No
     data = {"name": "乙方版式", "kind": "IQC", "order": "50", "is_active": "on"}
     assert "version: must be 1" in client.post(url, data | {"layout": '{"fields": []}'}).text
     assert not ImportProfile.objects.filter(name="乙方版式").exists()
-    import json
-
     good = json.dumps(CANONICAL.to_json())
     assert client.post(url, data | {"layout": good}).status_code == 302
     assert ImportProfile.objects.filter(name="乙方版式").exists()

@@ -63,6 +63,9 @@ def _entry(kind: Kind) -> Callable[[int], Any]:
         name=EVIL,
         spec=EVIL,
         printed={"CPK": EVIL},
+        limits=_limits(1),
+        history=[{"version": 1, "values": [EVIL], "until": "2026-11-01T00:00:00+00:00", "changed_by": EVIL}]
+        * number,
         edited_by=builders.person(),
     )
 
@@ -75,6 +78,19 @@ def _log(kind: Kind) -> Callable[[int], Any]:
         return log
 
     return make
+
+
+def _limits(number: int) -> quality.ControlLimits:
+    return quality.ControlLimits.objects.create(
+        characteristic=builders.characteristic(name=EVIL),
+        version=1,
+        centre=10.0,
+        sigma=0.01,
+        reason=EVIL,
+        baseline=[{"kind": "IQC", "report": 1, "entry": 2, "version": 1}] * number,
+        valid_from=timezone.now(),
+        author=builders.person(),
+    )
 
 
 def _alarm(number: int) -> Alarm:
@@ -137,6 +153,10 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     quality.Customer: lambda number: builders.party(OQC, f"{EVIL}{number}"),
     quality.Part: lambda number: builders.part(f"{EVIL}{number}", name=EVIL),
     quality.Characteristic: lambda number: builders.characteristic(name=EVIL, alarm_rules=[1, 2]),
+    quality.ControlLimits: _limits,
+    quality.Recalculation: lambda number: quality.Recalculation.objects.create(
+        characteristic=builders.characteristic(name=EVIL), requested_by=builders.person(), total=number
+    ),
     quality.JudgementDefaults: _first(quality.JudgementDefaults, pk=1),
     quality.ImportProfile: lambda number: quality.ImportProfile.objects.create(
         name=f"{EVIL}{number}", layout={"note": EVIL}
