@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from spc_site.supervise.processes import LAUNCHER
@@ -65,38 +64,51 @@ def step(title: str) -> Iterator[Step]:
     line.end()
 
 
+class Captured:
+    """The part of a log file that is written from now on."""
+
+    def __init__(self, name: str) -> None:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self.path = LOGS / f"{name}.log"
+        self._start = self.path.stat().st_size if self.path.exists() else 0
+
+    def text(self) -> str:
+        with self.path.open("rb") as file:
+            file.seek(self._start)
+            return file.read().decode("utf-8", errors="replace")
+
+    def trouble(self) -> Trouble:
+        """Return what failed, in plain words or else with the last lines."""
+        text = self.text()
+        lines = [f"    {line}" for line in text.rstrip().splitlines()[-12:]]
+        where = f"  All of it: {self.path.relative_to(ROOT)}"
+        return Trouble(explain(text) or "\n".join(["It ended with an error:", *lines, where]))
+
+
+def supervised(argv: Sequence[str | Path]) -> list[str]:
+    """Return the command line with which a program ends when we do."""
+    return [sys.executable, "-S", "-E", str(LAUNCHER), str(os.getpid()), *map(str, argv)]
+
+
 def run_quietly(
     argv: Sequence[str | Path], *, line: Step, doing: str, log: str, env: Mapping[str, str] | None = None
-) -> str:
-    """Run a program whose output goes to var/log; return that output.
-
-    Raises Trouble with the cause in plain words, or with the last lines, if it fails.
-    """
-    LOGS.mkdir(parents=True, exist_ok=True)
-    path = LOGS / f"{log}.log"
-    with path.open("ab") as output:
-        start = output.tell()
-        words = [sys.executable, "-S", "-E", str(LAUNCHER), str(os.getpid()), *map(str, argv)]
+) -> None:
+    """Run a program whose output goes to var/log. Raises Trouble if it fails."""
+    captured = Captured(log)
+    with captured.path.open("ab") as output:
         process = subprocess.Popen(
-            words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            supervised(argv), cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-        try:
-            while process.poll() is None:
-                line.show(doing)
-                try:
-                    process.wait(0.5)
-                except subprocess.TimeoutExpired:
-                    continue
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.wait()
-    with path.open("rb") as file:
-        file.seek(start)
-        text = file.read().decode("utf-8", errors="replace")
+    try:
+        while process.poll() is None:
+            line.show(doing)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)
+    finally:
+        process.terminate()
+        process.wait()
     if process.returncode != 0:
-        raise Trouble(explain(text) or _tail(text, path))
-    return text
+        raise captured.trouble()
 
 
 _NO_NETWORK = (
@@ -130,8 +142,3 @@ def explain(output: str) -> str | None:
         if found := re.search(f"^.*(?:{pattern}).*$", output, re.IGNORECASE | re.MULTILINE):
             return f"{sentence}\n    {found[0].strip()[:300]}"
     return None
-
-
-def _tail(text: str, path: Path) -> str:
-    lines = [f"    {line}" for line in text.rstrip().splitlines()[-12:]]
-    return "\n".join(["It ended with an error:", *lines, f"  All of it: {path.relative_to(ROOT)}"])

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -16,14 +17,14 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from devtools import environment
-from devtools.console import LOGS, ROOT, VAR, Step, Trouble, run_quietly, say, step
+from devtools.console import LOGS, ROOT, VAR, Captured, Step, Trouble, say, step, supervised
 from spc_site.supervise import redis_server
 from spc_site.supervise.processes import Death, Program, Supervisor
 
@@ -34,7 +35,8 @@ LOG_LIMIT_BYTES = 5 * 1024 * 1024
 PATIENCE_S = 15.0
 DEMO_KEYS = {"IQC": "demo-iqc", "OQC": "demo-oqc", "ENERGY": "demo-energy"}
 KEY_VARIABLES = (*(f"{name}_WEBHOOK_KEY" for name in DEMO_KEYS), "WECHAT_BOT_WEBHOOK")
-MANAGE = (environment.PYTHON, ROOT / "manage.py")
+MANAGE = (str(environment.PYTHON), str(ROOT / "manage.py"))
+MANAGER = ROOT / "devtools" / "manager.py"
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class System:
         self._redis = "none: the pump drains inline"
         self._environment = environment.environment()
         self._settings = self._read_settings()
-        self._listener: socket.socket | None = None
+        self._listener = socket.socket()
         self._is_demo = not any(self._settings[name] for name in KEY_VARIABLES)
         self.url = ""
         self._sandbox_url = ""
@@ -121,29 +123,35 @@ class System:
     # --- the steps ----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start everything, each in its turn."""
+        """Start everything, each in its turn; the servers wake up while the data is prepared."""
         self._take_ports()
         with step("Redis") as line:
             self._start_redis(line)
-        with step("Database") as line:
-            self._manage("migrate", "--noinput", line=line, doing="migrating")
-            line.outcome("up to date")
-        with step("Web files") as line:
-            self._collect_static(line)
+        with contextlib.closing(Manager(self._environment)) as manager:
+            with step("Database") as line:
+                manager.run("migrate", "--noinput", line=line, doing="migrating")
+                line.outcome("up to date")
+            with step("Web files") as line:
+                self._collect_static(manager, line)
+            if self._is_demo:
+                self._start_sandbox()
+            self._start("web", *self._web_argv(), pass_fds=(self._listener.fileno(),))
+            self._start("work", *MANAGE, "work", "--workers", str(self._options.workers))
+            if self._is_demo:
+                with step("Demo accounts") as line:
+                    password = _demo_password()
+                    manager.run("demo_accounts", "--password", password, line=line, doing="creating")
+                if self._options.examples:
+                    with step("Examples") as line:
+                        self._import_examples(manager, line)
         if self._is_demo:
-            with step("Demo accounts") as line:
-                password = _demo_password()
-                self._manage("demo_accounts", "--password", password, line=line, doing="creating")
             with step("WeCom sandbox") as line:
-                self._start_sandbox(line)
-        with step("Workers and pump") as line:
-            argv = (*map(str, MANAGE), "work", "--workers", str(self._options.workers))
-            self._start("work", *argv)
-            line.outcome("started")
-        with step("Web server") as line:
-            self._start_web(line)
-        if self._is_demo and self._options.examples:
-            self._import_examples()
+                self._await("sandbox", f"http://127.0.0.1:{self._memory['sandbox_port']}/", line)
+        with step("Web server, workers") as line:
+            health = f"http://127.0.0.1:{self._listener.getsockname()[1]}/healthz"
+            self._await("web", health, line)
+            is_well = _wait_until(lambda: _http_status(health) == 200, seconds=30.0)
+            line.outcome("started" if is_well else f"started, but not well: see {health}")
 
     def tell(self) -> None:
         """Print where everything is."""
@@ -176,8 +184,7 @@ class System:
         """End every process that was started."""
         say("Stopping …")
         self._supervisor.stop(patience_s=PATIENCE_S)
-        if self._listener is not None:
-            self._listener.close()
+        self._listener.close()
         say("Everything has ended.")
 
     # --- settings and ports -------------------------------------------------------------------
@@ -206,11 +213,12 @@ class System:
     def _take_ports(self) -> None:
         """Choose the ports, those of the last run if possible: links in old messages name them."""
         host = self._options.host
+        self._listener.close()
         self._listener = _listen(host, self._options.port or self._memory.get("port"), 8000)
         port = self._listener.getsockname()[1]
         public = _public_address() if host in {"0.0.0.0", "::"} else host  # noqa: S104
         self.url = str(self._settings["FRONTEND_URL"] or f"http://{public}:{port}")
-        self._memory["port"] = port
+        self._remember("port", port)
         if not self._settings["FRONTEND_URL"]:
             self._environment |= {"FRONTEND_URL": self.url, "ALLOW_HTTP": "true"}
         if not self._settings["ALLOWED_HOSTS"]:
@@ -220,13 +228,12 @@ class System:
             wanted = self._options.sandbox_port or self._memory.get("sandbox_port")
             with _listen(host, wanted, 8001) as sandbox:
                 sandbox_port = sandbox.getsockname()[1]
-            self._memory["sandbox_port"] = sandbox_port
+            self._remember("sandbox_port", sandbox_port)
             self._sandbox_url = f"http://{public}:{sandbox_port}"
             self._environment["WEBHOOK_BASE_URL"] = (
                 f"http://127.0.0.1:{sandbox_port}/cgi-bin/webhook/send?key="
             )
             self._environment |= {f"{name}_WEBHOOK_KEY": key for name, key in DEMO_KEYS.items()}
-        MEMORY.write_text(json.dumps(self._memory), encoding="utf-8")
 
     # --- the parts ----------------------------------------------------------------------------
 
@@ -256,75 +263,49 @@ class System:
         self._supervisor.stop(patience_s=1.0)  # nothing else runs yet
         return False
 
-    def _collect_static(self, line: Step) -> None:
+    def _collect_static(self, manager: Manager, line: Step) -> None:
         """Gather and compress the files of the pages, if any of them changed."""
-        folders = [ROOT / environment.PRODUCTION, *ROOT.glob("*/static/**/*"), *ROOT.glob("*/*/static/**/*")]
-        facts = [f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in sorted(folders)]
+        files = [ROOT / environment.PRODUCTION, *ROOT.glob("*/static/**/*"), *ROOT.glob("*/*/static/**/*")]
+        facts = [f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in sorted(files)]
         digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()
         if self._memory.get("static") == digest and (ROOT / "staticfiles" / "staticfiles.json").exists():
             line.outcome("up to date")
             return
-        self._manage("collectstatic", "--noinput", "--clear", line=line, doing="collecting")
-        self._memory["static"] = digest
-        MEMORY.write_text(json.dumps(self._memory), encoding="utf-8")
+        manager.run("collectstatic", "--noinput", "--clear", line=line, doing="collecting")
+        self._remember("static", digest)
         line.outcome("collected")
 
-    def _start_sandbox(self, line: Step) -> None:
+    def _start_sandbox(self) -> None:
         keys = [word for name, key in DEMO_KEYS.items() for word in ("--key", f"{name}={key}")]
-        port = str(self._memory["sandbox_port"])
-        store = str(VAR / "sandbox.jsonl")
-        self._start("sandbox", *map(str, MANAGE), "wecom_sandbox", "--port", port, *keys, "--store", store)
-        self._await("sandbox", f"http://127.0.0.1:{port}/", line)
-        line.outcome("started")
+        port, store = str(self._memory["sandbox_port"]), str(VAR / "sandbox.jsonl")
+        self._start("sandbox", *MANAGE, "wecom_sandbox", "--port", port, *keys, "--store", store)
 
-    def _start_web(self, line: Step) -> None:
-        assert self._listener is not None
-        descriptor = self._listener.fileno()
-        argv = [str(environment.PYTHON), "-m", "gunicorn", "--bind", f"fd://{descriptor}"]
+    def _web_argv(self) -> list[str]:
+        argv = [str(environment.PYTHON), "-m", "gunicorn", "--bind", f"fd://{self._listener.fileno()}"]
         argv += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--preload"]
-        argv += ["--graceful-timeout", "5", "--no-control-socket", "spc_site.wsgi"]
-        self._start("web", *argv, pass_fds=(descriptor,))
-        self._await("web", f"http://127.0.0.1:{self._listener.getsockname()[1]}/healthz", line)
-        line.outcome("started")
+        return [*argv, "--graceful-timeout", "5", "--no-control-socket", "spc_site.wsgi"]
 
-    def _import_examples(self) -> None:
+    def _import_examples(self, manager: Manager, line: Step) -> None:
         """Import the example workbooks; what is already there is recognised and left alone."""
-        iqc = sorted((ROOT / "examples").glob("iqc_*.xlsx"))
-        own = [path for path in iqc if "self" in path.stem]
-        suppliers = [path for path in iqc if path not in own]
-        oqc = sorted((ROOT / "examples").glob("oqc_*.xlsx"))
-        for title, paths, words in (
-            ("Examples: suppliers", suppliers, ("import_iqc", "--origin", "supplier")),
-            ("Examples: own IQC", own, ("import_iqc", "--origin", "self")),
-            ("Examples: OQC", oqc, ("import_oqc",)),
-        ):
-            if paths:
-                with step(title) as line:
-                    self._import(line, *words, *map(str, paths))
-
-    def _import(self, line: Step, *words: str) -> None:
-        """Run an import command; its progress bar shows where this is a terminal."""
-        if not sys.stderr.isatty():
-            output = self._manage(*words, line=line, doing="importing")
-        else:
-            line.show("importing\n")
-            done = subprocess.run(
-                [*MANAGE, *words],
-                cwd=ROOT,
-                env=self._environment,
-                stdout=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
-            output = done.stdout
-            if done.returncode != 0:
-                raise Trouble(output)
-        line.outcome(output.strip().rpartition("\n")[2] or "imported")
+        paths = sorted((ROOT / "examples").glob("iqc_*.xlsx")) + sorted(
+            (ROOT / "examples").glob("oqc_*.xlsx")
+        )
+        for number, path in enumerate(paths):
+            bar = "█" * (20 * number // len(paths))
+            doing = f"[{bar:<20}] {number}/{len(paths)} {path.name}"
+            if path.name.startswith("oqc_"):
+                words = ["import_oqc", str(path)]
+            else:
+                words = ["import_iqc", str(path), "--origin", "self" if "self" in path.stem else "supplier"]
+            manager.run(*words, line=line, doing=doing)
+        line.outcome(f"{len(paths)} workbooks imported")
 
     # --- helpers ------------------------------------------------------------------------------
 
-    def _manage(self, *words: str, line: Step, doing: str) -> str:
-        return run_quietly([*MANAGE, *words], line=line, doing=doing, log="setup", env=self._environment)
+    def _remember(self, name: str, value: int | str) -> None:
+        """Note something for the next run."""
+        self._memory[name] = value
+        MEMORY.write_text(json.dumps(self._memory), encoding="utf-8")
 
     def _start(self, name: str, *argv: str, is_base: bool = False, pass_fds: tuple[int, ...] = ()) -> None:
         log = LOGS / f"{name}.log"
@@ -347,12 +328,50 @@ class System:
 
         def looks_up() -> bool:
             line.show("starting")
-            return self._supervisor.pid(name) is None or _answers_http(url)
+            return self._supervisor.pid(name) is None or _http_status(url) is not None
 
         if not _wait_until(looks_up, seconds=60.0) or self._supervisor.pid(name) is None:
             log = LOGS / f"{name}.log"
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
             raise Trouble("\n".join([f"The {name} does not start:", *(f"    {text}" for text in lines)]))
+
+
+class Manager:
+    """One process that runs management commands; see `devtools/manager.py`."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._answers, theirs = os.pipe()
+        with (LOGS / "setup.log").open("ab") as output:
+            self._process = subprocess.Popen(
+                supervised([environment.PYTHON, MANAGER, str(theirs)]),
+                cwd=ROOT,
+                env={**variables, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=(theirs,),
+            )
+        os.close(theirs)
+
+    def run(self, *words: str, line: Step, doing: str) -> None:
+        """Run one command. Raises Trouble with its last words if it fails."""
+        captured = Captured("setup")
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # then there is no answer either
+            self._process.stdin.write(json.dumps(words).encode() + b"\n")
+            self._process.stdin.flush()
+        line.show(doing)
+        while not select.select([self._answers], [], [], 0.5)[0]:
+            line.show(doing)
+        if os.read(self._answers, 16).strip() != b"0":
+            raise captured.trouble()
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        os.close(self._answers)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 def _tell_death(death: Death) -> None:
@@ -398,14 +417,15 @@ def _public_address() -> str:
             return "127.0.0.1"
 
 
-def _answers_http(url: str) -> bool:
+def _http_status(url: str) -> int | None:
+    """Return the status of an answer, None without any."""
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  our own address
-            return True
-    except urllib.error.HTTPError:
-        return True
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own address
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
     except OSError:
-        return False
+        return None
 
 
 def _wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
