@@ -147,6 +147,7 @@ class System:
         if self._is_demo:
             with step("WeCom sandbox") as line:
                 self._await("sandbox", f"http://127.0.0.1:{self._memory['sandbox_port']}/", line)
+                line.outcome("started")
         with step("Web server, workers") as line:
             health = f"http://127.0.0.1:{self._listener.getsockname()[1]}/healthz"
             self._await("web", health, line)
@@ -298,7 +299,7 @@ class System:
             else:
                 words = ["import_iqc", str(path), "--origin", "self" if "self" in path.stem else "supplier"]
             manager.run(*words, line=line, doing=doing)
-        line.outcome(f"{len(paths)} workbooks imported")
+        line.outcome(f"{len(paths)} workbooks are in")
 
     # --- helpers ------------------------------------------------------------------------------
 
