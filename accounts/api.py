@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from django.contrib.auth.models import User
@@ -11,7 +12,7 @@ from ninja import Query, Schema
 from ninja.security import HttpBearer
 
 from accounts import services
-from spc_site.errors import NotAllowed
+from spc_site.errors import AppError, NotAllowed
 
 MOST_ROWS = 200
 """Rows of one answer at most; the next ones are asked for with its cursor."""
@@ -49,6 +50,14 @@ class ProblemDetail(Schema):
 
 
 Problem.model_rebuild()
+
+
+class ManyProblems(AppError):
+    """A refusal for several reasons, each with its place: pairs of place and sentence."""
+
+    def __init__(self, code: str, message: str, problems: Iterable[tuple[str, str]]) -> None:
+        super().__init__(code, message)
+        self.details = [{"where": where, "message": sentence} for where, sentence in problems]
 
 
 def require(request: HttpRequest, permission: str) -> None:

@@ -7,18 +7,34 @@ from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.http import Http404, HttpRequest
-from ninja import Path, Query, Router, Schema
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from ninja import File, Form, Path, Query, Router, Schema, UploadedFile
+from ninja import Status as Answer
+from ninja.throttling import AuthRateThrottle
 from pydantic import Field, StringConstraints
 
-from accounts.api import REFUSALS, Cursor, Limit, require
+from accounts.api import REFUSALS, Cursor, Limit, ManyProblems, require
 from quality import selectors, wording
 from quality.choices import Origin, Status
+from quality.importing import wording as problems
+from quality.importing.parsed import Problem
+from quality.importing.wording import Language
 from quality.kinds import KINDS, Kind
 from quality.models.reports import Report, ReportEntry
 from quality.pasting import MAX_VALUES
+from quality.services import imports
 from quality.services.entries import change_values
+from quality.services.imports import Outcome
+from spc_site.lib import sheets
 
 router = Router(tags=["reports"])
+
+MOST_IMPORTED = "30/m"
+"""Workbooks per token and web process: reading one may take seconds."""
+MOST_PROBLEMS = 200
+"""Problems of a workbook told at most; a wrong column is one per row."""
 
 KindCode = Annotated[Literal["IQC", "OQC"], Path(description="IQC 来料，OQC 出货")]
 Value = Annotated[str, StringConstraints(max_length=32, pattern=r"^[^\t\r\n]*$")]
@@ -128,6 +144,24 @@ class EntryPage(Schema):
     next: int | None
 
 
+class ImportedReport(Schema):
+    """One report of a workbook: `new`, `revised`, `same` content, or `known` file."""
+
+    report_id: int | None
+    lot: str
+    revision: int
+    outcome: str
+    entry_count: int
+    changes: int
+    url: str
+
+
+class ImportOut(Schema):
+    correlation_id: str
+    profile: str
+    reports: list[ImportedReport]
+
+
 class NewValues(Schema):
     """All values of an entry, as text so that no digit is lost, and the version that was read."""
 
@@ -161,6 +195,38 @@ def list_reports(
         reports = reports.filter(pk__lt=before)
     rows = list(reports[: limit + 1])
     return {"items": rows[:limit], "next": rows[limit - 1].pk if len(rows) > limit else None}
+
+
+@router.post(
+    "/{kind}/imports",
+    response={200: ImportOut, 201: ImportOut, **REFUSALS},
+    summary="导入一个工作簿；有问题则什么都不导入，问题逐条列在 details 里",
+    throttle=[AuthRateThrottle(MOST_IMPORTED)],
+)
+def import_workbook(
+    request: HttpRequest,
+    kind: KindCode,
+    file: Annotated[UploadedFile, File(description=".xlsx、.xlsm、.xls")],
+    origin: Annotated[Origin, Form(description="谁测量的；OQC 只有 SELF")],
+    profile: Annotated[str, Form(max_length=80, description="版式名；不填则自动识别")] = "",
+    is_dry_run: Annotated[bool, Form(description="只检查并说明会发生什么")] = False,
+) -> Answer[dict[str, Any]]:
+    one = KINDS[kind]
+    require(request, f"quality.add_{one.report_model._meta.model_name}")
+    # The reader refuses larger files in its own words; more than that is not even taken in.
+    data = file.read(sheets.Limits().file_bytes + 1)
+    parsed = imports.parse_workbook(data, kind=one, file_name=file.name or "", profile=profile or None)
+    if not parsed.is_clean:
+        raise ManyProblems(
+            "has_problems",
+            _("文件有 %(count)d 处问题，没有导入。") % {"count": len(parsed.problems)},
+            [_problem(problem) for problem in parsed.problems[:MOST_PROBLEMS]],
+        )
+    if is_dry_run:
+        return Answer(200, _outcome(imports.preview(parsed, kind=one, origin=origin.value), one))
+    result = imports.store(parsed, kind=one, origin=origin.value, user=request.user)  # type: ignore[arg-type]
+    is_known = all(planned.outcome == Outcome.KNOWN for planned in result.reports)
+    return Answer(200 if is_known else 201, _outcome(result, one))
 
 
 @router.get("/{kind}/{report_id}", response={200: ReportOut, **REFUSALS}, summary="一份报告")
@@ -211,6 +277,36 @@ def patch_entry(
     require(request, f"quality.change_{entry._meta.model_name}")
     text = "\t".join(value or "" for value in new.values)
     return change_values(entry, text=text, user=request.user, expected_version=new.version)  # type: ignore[arg-type]
+
+
+def _problem(problem: Problem) -> tuple[str, str]:
+    language: Language = "en" if get_language() == "en" else "zh"
+    return problems.place(problem, language), problems.sentence(problem, language)
+
+
+def _outcome(result: imports.ImportResult, kind: Kind) -> dict[str, Any]:
+    return {
+        "correlation_id": result.correlation_id,
+        "profile": result.parsed.profile,
+        "reports": [
+            {
+                "report_id": planned.report_id,
+                "lot": planned.report["lot"],
+                "revision": planned.revision,
+                "outcome": planned.outcome.value,
+                "entry_count": len(planned.report.entries),
+                "changes": len(planned.changes),
+                "url": _report_url(kind, planned.report_id),
+            }
+            for planned in result.reports
+        ],
+    }
+
+
+def _report_url(kind: Kind, report_id: int | None) -> str:
+    if report_id is None:
+        return ""
+    return f"{settings.FRONTEND_URL}{reverse('quality:report', args=[kind.code, report_id])}"
 
 
 def _allowed(request: HttpRequest, code: str) -> Kind:

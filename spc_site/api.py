@@ -7,7 +7,7 @@ Each room brings its own router; only this module knows them all.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -20,7 +20,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.openapi.docs import DocsBase
 
-from accounts.api import TokenAuth
+from accounts.api import ManyProblems, TokenAuth
 from alarms.api import router as alarms
 from notifications.api import router as notifications
 from quality.api import router as reports
@@ -86,17 +86,18 @@ def _problem(
     code: str,
     message: str,
     *,
-    where: str = "",
-    details: list[dict[str, str]] | None = None,
+    details: Sequence[dict[str, str]] = (),
 ) -> HttpResponse:
-    body = {"code": code, "message": message, "where": where, "details": details or []}
+    where = details[0]["where"] if details else ""
+    body = {"code": code, "message": message, "where": where, "details": list(details)}
     return api.create_response(request, body, status=status)
 
 
 @api.exception_handler(AppError)
 def _refused(request: HttpRequest, refusal: AppError) -> HttpResponse:
     status = next(status for kind, status in _STATUSES if isinstance(refusal, kind))
-    return _problem(request, status, refusal.code, refusal.message)
+    details = refusal.details if isinstance(refusal, ManyProblems) else []
+    return _problem(request, status, refusal.code, refusal.message, details=details)
 
 
 @api.exception_handler(ValidationError)
@@ -110,7 +111,6 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         422,
         "invalid",
         "；".join(f"{one['where']}: {one['message']}" for one in details),
-        where=details[0]["where"],
         details=details,
     )
 
