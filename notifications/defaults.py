@@ -32,10 +32,7 @@ def _report_template(kind: str, party_field: str, party: str, *, is_summary: boo
         "channel": "wechat_bot",
         "title_template": title,
         "content_template": (
-            f"### {title}\n"
-            f"- **{party}**: {{{party_field}}}\n"
-            "- **品名**: {part_name}\n"
-            "{abnormal_items}"
+            f"### {title}\n- **{party}**: {{{party_field}}}\n- **品名**: {{part_name}}\n{{abnormal_items}}"
         ),
         "variables": {
             **_SAMPLES[kind],
