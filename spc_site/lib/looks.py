@@ -1,4 +1,4 @@
-"""What every file format's second look at a sheet reports, and what bounds it."""
+"""What the readers of all file formats share: values that are none, limits, number formats."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ class Limits:
     cells: int = 4_000_000
     merged: int = 200_000
 
+    def allow(self, height: int, width: int) -> bool:
+        """Say whether a grid of this extent may be allocated."""
+        return height <= self.rows and width <= self.columns and height * width <= self.cells
+
+    def extent(self, sheet: str) -> dict[str, str]:
+        """Return what the error about a sheet that is too large tells."""
+        return {"sheet": sheet, "rows": str(self.rows), "columns": str(self.columns)}
+
 
 @dataclass(slots=True)
 class Look:
@@ -54,15 +62,16 @@ class Look:
     uncached: set[tuple[int, int]] = field(default_factory=set)
     percents: set[tuple[int, int]] = field(default_factory=set)
 
-    def fits(self, limits: Limits) -> bool:
-        """Say whether a grid of this extent may be allocated."""
-        return (
-            self.height <= limits.rows
-            and self.width <= limits.columns
-            and self.height * self.width <= limits.cells
-        )
-
 
 def is_percent_format(code: str) -> bool:
     """Say whether a number format shows the hundredfold with a percent sign."""
     return "%" in re.sub(r'"[^"]*"|\\.', "", code.split(";")[0])
+
+
+def is_date_format(code: str) -> bool:
+    """Say whether a number format shows a date or a time."""
+    return bool(
+        re.search(
+            r"[ymdhs]", re.sub(r'"[^"]*"|\\.|\[[^\]]*\]|General', "", code.split(";")[0], flags=re.I), re.I
+        )
+    )

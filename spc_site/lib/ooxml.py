@@ -39,6 +39,9 @@ _STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 _BUILT_IN = {9: "0%", 10: "0.00%", 16: "d-mmm"} | dict.fromkeys((28, 29, 51, 54, 58), 'm"月"d"日"')
 """Formats without a code of their own in the file: those that change what a value means here."""
 
+_SHARED_STRINGS = "xl/sharedstrings.xml"
+_STRING_TABLE = re.compile(rb"<(?:\w+:)?sst\b[^>]*>")
+_STRING_COUNT = re.compile(rb"uniqueCount\s*=\s*[\"']([^\"']*)")
 _CHUNK = 1 << 20
 
 
@@ -52,7 +55,7 @@ class Package:
         self._last_sheet: tuple[int, bytes] = (-1, b"")
         try:
             members = zipfile.ZipFile(io.BytesIO(data)).infolist()
-        except (zipfile.BadZipFile, ValueError, OSError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
             raise WorkbookError("damaged") from error
         if len(members) > limits.members:
             raise WorkbookError("too_many_members", limit=str(limits.members))
@@ -64,7 +67,9 @@ class Package:
         # What the fast reader loads as soon as it opens the file. Sheets are counted when looked at.
         sheets = set(self._sheet_paths)
         for name in self._members:
-            if name.endswith((".xml", ".rels")) and name not in sheets:
+            if name == _SHARED_STRINGS:
+                _check_string_count(self._inflate(name))
+            elif name.endswith((".xml", ".rels")) and name not in sheets:
                 self._inflate(name, keep=False)
 
     def look(self, index: int) -> Look:
@@ -72,7 +77,7 @@ class Package:
         xml = self._sheet_xml(index)
         body = xml[xml.find(b"sheetData") : xml.rfind(b"sheetData")]
         extent = _plain_extent(body)
-        if extent and extent.fits(self._limits) and not self._has_special_cells(body):
+        if extent and self._limits.allow(extent.height, extent.width) and not self._has_special_cells(body):
             return extent
         return self._walk(body)
 
@@ -215,6 +220,18 @@ class Package:
     @cached_property
     def _percent_styles(self) -> frozenset[int]:
         return frozenset(style for style, code in self._formats.items() if is_percent_format(code))
+
+
+def _check_string_count(xml: bytes) -> None:
+    """Refuse a table of texts that claims to be longer than it can be.
+
+    The fast reader reserves memory for as many as are claimed, and where that is not to be
+    had, the whole process ends.
+    """
+    table = _STRING_TABLE.search(xml)
+    for claimed in _STRING_COUNT.findall(table[0]) if table else ():
+        if not claimed.isdigit() or int(claimed) > len(xml):
+            raise WorkbookError("damaged")
 
 
 def _path(name: str) -> str:

@@ -1,9 +1,9 @@
 """Workbook → cells: fast, bounded before it is opened, and exact about what is blank.
 
-python-calamine reads the values. It shows an Excel error (`#DIV/0!`) and a formula without a
-stored result as blanks, and a percentage as its bare fraction. So every sheet is looked at a
-second time (`ooxml`, `biff`), and those cells become an `ExcelError`, `UNCACHED` or the text
-that a person sees (`95.2%`).
+python-calamine reads the values of an .xlsx. It shows an Excel error (`#DIV/0!`) and a formula
+without a stored result as blanks, and a percentage as its bare fraction. So every sheet is
+looked at a second time (`ooxml`), and those cells become an `ExcelError`, `UNCACHED` or the
+text that a person sees (`95.2%`). Old .xls files are read by `biff`.
 
 Bounds are checked on the true inflated bytes, not on what an archive claims about itself,
 and before the reader allocates a grid: two cells at opposite corners of a sheet would
@@ -16,14 +16,15 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import python_calamine as calamine
 
 from spc_site.lib import biff, ooxml
-from spc_site.lib.looks import UNCACHED, ExcelError, Limits, Look, Uncached, WorkbookError
-from spc_site.lib.text import decimal_text
+from spc_site.lib.looks import UNCACHED, ExcelError, Limits, Uncached, WorkbookError
+from spc_site.lib.text import percent_text
 
 __all__ = [
     "BLANK",
@@ -48,14 +49,6 @@ Span: TypeAlias = tuple[int, int, int, int]
 
 BLANK = ""
 """What a cell without content holds."""
-
-
-class _Container(Protocol):
-    """What the second look needs of a file format."""
-
-    def look(self, index: int) -> Look: ...
-
-    def number_format(self, index: int, row: int, column: int) -> str | None: ...
 
 
 @dataclass(slots=True)
@@ -156,13 +149,26 @@ def open_workbook(data: bytes, limits: Limits = Limits()) -> Iterator[Sheet]:  #
         raise WorkbookError("empty_file")
     if len(data) > limits.file_bytes:
         raise WorkbookError("file_too_large", limit=str(limits.file_bytes // 2**20))
-    container: _Container
-    if data.startswith(b"PK"):
-        container = ooxml.Package(data, limits)
-    elif data.startswith(biff.SIGNATURE):
-        container = biff.Stream(data, limits)
+    if data.startswith(biff.SIGNATURE):
+        for raw in biff.read_sheets(data, limits):
+            yield Sheet(
+                raw.name,
+                cast("list[list[CellValue]]", raw.rows),
+                tuple(raw.spans),
+                partial(_format_of, raw.formats),
+            )
+    elif data.startswith(b"PK"):
+        yield from _read_package(data, limits)
     else:
         raise WorkbookError("not_a_workbook")
+
+
+def _format_of(formats: dict[tuple[int, int], str], row: int, column: int) -> str | None:
+    return formats.get((row, column))
+
+
+def _read_package(data: bytes, limits: Limits) -> Iterator[Sheet]:
+    package = ooxml.Package(data, limits)
     try:
         with calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
             metadata = workbook.sheets_metadata
@@ -173,19 +179,24 @@ def open_workbook(data: bytes, limits: Limits = Limits()) -> Iterator[Sheet]:  #
                     sheet.typ == calamine.SheetTypeEnum.WorkSheet
                     and sheet.visible == calamine.SheetVisibleEnum.Visible
                 ):
-                    yield _read_sheet(workbook, index, sheet.name, container, limits)
+                    yield _read_sheet(workbook, index, sheet.name, package, limits)
     except calamine.PasswordError as error:
         raise WorkbookError("encrypted") from error
     except calamine.CalamineError as error:
         raise WorkbookError("damaged") from error
+    except BaseException as error:
+        # The reader is Rust; where it panics over a damaged file, it raises outside of Exception.
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise WorkbookError("damaged") from error
 
 
 def _read_sheet(
-    workbook: calamine.CalamineWorkbook, index: int, name: str, container: _Container, limits: Limits
+    workbook: calamine.CalamineWorkbook, index: int, name: str, package: ooxml.Package, limits: Limits
 ) -> Sheet:
-    look = container.look(index)
-    if not look.fits(limits):
-        raise WorkbookError("sheet_too_large", sheet=name, rows=str(limits.rows), columns=str(limits.columns))
+    look = package.look(index)
+    if not limits.allow(look.height, look.width):
+        raise WorkbookError("sheet_too_large", **limits.extent(name))
     grid = workbook.get_sheet_by_index(index)
     rows = cast("list[list[CellValue]]", grid.to_python(skip_empty_area=False))
     for (row, column), code in look.errors.items():
@@ -194,7 +205,7 @@ def _read_sheet(
         _put(rows, row, column, UNCACHED)
     for row, column in look.percents:
         if row < len(rows) and column < len(rows[row]) and type(value := rows[row][column]) is float:
-            rows[row][column] = _percent(value)
+            rows[row][column] = percent_text(value)
     merged = grid.merged_cell_ranges or []
     if len(merged) > limits.merged:
         raise WorkbookError("too_many_merged", sheet=name, limit=str(limits.merged))
@@ -203,7 +214,7 @@ def _read_sheet(
         name=name,
         rows=rows,
         spans=spans,
-        number_format=lambda row, column: container.number_format(index, row, column),
+        number_format=partial(package.number_format, index),
     )
 
 
@@ -216,8 +227,3 @@ def _put(rows: list[list[CellValue]], row: int, column: int, value: CellValue) -
         if len(cells) < width:
             cells.extend([BLANK] * (width - len(cells)))
     rows[row][column] = value
-
-
-def _percent(fraction: float) -> str:
-    """Write a fraction as the percentage that its cell shows, without binary noise."""
-    return decimal_text(float(f"{fraction * 100:.13g}")) + "%"

@@ -98,6 +98,15 @@ def decimal_text(number: float | int) -> str:
     return "0" if text == "-0" else text
 
 
+def percent_text(fraction: float) -> str:
+    """Return a fraction as the percentage that its cell shows, without binary noise."""
+    number = float(f"{fraction * 100:.13g}")
+    try:
+        return decimal_text(number) + "%"
+    except NumberError:
+        return f"{number:g}%"  # no percentage that anybody means; it is refused where it is used
+
+
 def parse_number(text: str, unit: str = "") -> str:
     """Return the number that a text shows as plain decimal text, trailing zeros kept.
 
