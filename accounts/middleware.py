@@ -22,7 +22,7 @@ class LanguageMiddleware:
         asked = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
         language = asked if asked in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
         with translation.override(language):
-            request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = language
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", language)
         return response

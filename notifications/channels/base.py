@@ -43,7 +43,7 @@ class Driver(Protocol):
         """Return what is wrong, by name of the setting; empty when the channel could send."""
 
 
-D = TypeVar("D", bound=type)
+D = TypeVar("D", bound=type[Driver])
 _REGISTRY: dict[str, Callable[[], Driver]] = {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -36,7 +37,7 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
             raise AppError("would_double", _("这条消息已经或可能已经送达，重发会重复；请确认。"))
         if old.resends.exclude(status__in=[State.DEAD, State.SUPPRESSED, State.CANCELLED]).exists():
             raise Conflict(_("这条消息已经重发过，请看新的那一条。"))
-        common = {
+        common: dict[str, Any] = {
             "event": old.event,
             "link": old.link,
             "subject": old.subject,

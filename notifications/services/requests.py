@@ -135,7 +135,9 @@ def _queue(
     now = timezone.now()
     start = max(now, not_before) if not_before else now
     driver = channels.driver_for(channel)
-    status, reason, error, payloads = State.PENDING, Reason.NONE, "", [""]
+    status: str = State.PENDING
+    reason: str = Reason.NONE
+    error, payloads = "", [""]
     if failure is not None:
         status, (reason, error) = State.DEAD, failure
     elif driver is None:

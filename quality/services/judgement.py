@@ -192,10 +192,10 @@ def _write(model: type[ReportEntry], entries: Sequence[ReportEntry]) -> None:
     `bulk_update` writes one CASE per row and column; for ten thousand entries that is seconds
     of building SQL where this takes a tenth of one.
     """
-    fields = [model._meta.get_field(name) for name in _VERDICT_FIELDS]
+    fields: list[Any] = [model._meta.get_field(name) for name in _VERDICT_FIELDS]
     quote = connection.ops.quote_name
     columns = ", ".join(f"{quote(field.column)} = %s" for field in fields)
-    table, pk = quote(model._meta.db_table), quote(model._meta.pk.column)
+    table, pk = quote(model._meta.db_table), quote("id")
     with connection.cursor() as cursor:
         cursor.executemany(
             f"UPDATE {table} SET {columns} WHERE {pk} = %s",  # noqa: S608  names of our own columns
@@ -257,7 +257,8 @@ def is_announced(kind: Kind, report: Report) -> bool:
 
     OQC always; IQC only when its latest import log says that the supplier measured.
     """
-    origin = report.import_logs.order_by("-revision").values_list("origin", flat=True).first()
+    logs = kind.log_model.objects.filter(report=report).order_by("-revision")
+    origin = logs.values_list("origin", flat=True).first()
     return (origin or "") in kind.announced
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
@@ -65,7 +67,7 @@ def recalculate_due(*, budget_s: float = 50) -> int:
     return judged
 
 
-def _entries(kind: Kind, characteristic: Characteristic | None):  # type: ignore[no-untyped-def]
+def _entries(kind: Kind, characteristic: Characteristic | None) -> Any:
     entries = kind.entry_model.objects.current()
     return entries if characteristic is None else entries.filter(characteristic=characteristic)
 
