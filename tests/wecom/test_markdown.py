@@ -69,6 +69,11 @@ def test_escaped_values_stay_harmless_side_by_side_in_a_template(values: list[st
     assert [span.text for span in line.spans if span.is_bold] == ["名称"]
 
 
+def test_asterisks_of_neighbouring_values_do_not_meet() -> None:
+    (line,) = parse("".join(escape(value) for value in ("a*", "*b*", "*c")))
+    assert not any(span.is_bold for span in line.spans)
+
+
 @given(st.one_of(st.text(max_size=60), MARKUP_SOUP))
 @QUICK
 def test_escaping_again_changes_nothing(text: str) -> None:
@@ -247,8 +252,15 @@ def test_a_cut_quote_goes_on_as_a_quote() -> None:
 
 
 def test_the_rest_of_a_cut_line_does_not_become_a_heading() -> None:
-    parts = split("x" + " # 标" * 200, 300)
-    assert not any(line.level or line.is_quote for body in bodies(parts) for line in parse(body))
+    for sign in ("# 标", ">标"):
+        parts = split("x" + f" {sign}" * 200, 300)
+        assert len(parts) > 2
+        assert not any(line.level or line.is_quote for body in bodies(parts) for line in parse(body))
+
+
+def test_a_cut_heading_inside_the_text_goes_on_as_text() -> None:
+    parts = split("正文\n## " + "长" * 400, 300)
+    assert [line.level for body in bodies(parts) for line in parse(body)].count(2) == 1
 
 
 def test_characters_that_belong_together_stay_together() -> None:
