@@ -5,7 +5,6 @@ Every reader passes through `visible_reports`: the one place that decides who se
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ from accounts.roles import SUPPLIER
 from notifications.models import Notification
 from quality.choices import Status
 from quality.kinds import IQC, KINDS, Kind
-from quality.models import JudgementDefaults
+from quality.models import Characteristic, JudgementDefaults
 from quality.models.reports import EntryQuerySet, Report, ReportEntry
 
 Viewer = AbstractBaseUser | AnonymousUser
@@ -196,6 +195,17 @@ def abnormal_entries(entry: ReportEntry) -> list[tuple[int, str]]:
     return list(siblings.order_by("position").values_list("pk", "name"))
 
 
+def lot_history(user: Viewer, kind: Kind, characteristic: Characteristic, *, lots: int = 40) -> list[Any]:
+    """Return the current entries of a characteristic over its latest lots, the oldest first. 1 query."""
+    entries = (
+        kind.entry_model.objects.current()
+        .filter(characteristic=characteristic, report__in=visible_reports(user, kind))
+        .select_related("report")
+        .order_by(F("report__inspected_on").desc(nulls_last=True), "-report_id")[:lots]
+    )
+    return list(entries)[::-1]
+
+
 def current_entry(entry: ReportEntry) -> Any | None:
     """Return the entry that took this one's place in the report's revision, or None (1 query)."""
     return (
@@ -209,12 +219,14 @@ def current_entry(entry: ReportEntry) -> Any | None:
 def messages_about(entry: ReportEntry, *, subjects: tuple[str, str]) -> list[Notification]:
     """Return the messages that told of an entry, alone or in its report's summary (1 query).
 
-    `subjects` are the names of the entry and of its report in messages; a summary counts where it
-    carries the entry's link.
+    `subjects` are the names of the entry and of its report in messages. Of a summary in many parts
+    only the one counts whose payload carries the entry's link; the texts themselves stay unread.
     """
-    link = re.compile(re.escape(entry.get_absolute_url()) + r"(?![0-9])")
-    found = Notification.objects.filter(subject__in=subjects).order_by("created_at", "pk")
-    return [message for message in found if message.subject == subjects[0] or link.search(message.content)]
+    own, report = subjects
+    # The bracket ends the link, so that entry 38 is not found in the link to entry 380.
+    named = Q(subject=report, payload__contains=f"{entry.get_absolute_url()})")
+    found = Notification.objects.filter(Q(subject=own) | named).defer("content", "payload")
+    return list(found.order_by("created_at", "pk"))
 
 
 def judgement_defaults() -> JudgementDefaults:
@@ -345,7 +357,7 @@ class AbnormalCount:
 
 
 def abnormal_characteristics(user: Viewer, *, since: datetime, limit: int) -> list[AbnormalCount]:
-    """Return the characteristics that were abnormal most often since then (2 queries per kind)."""
+    """Return the characteristics that were abnormal most often since then (at most 2 queries per kind)."""
     counts: list[AbnormalCount] = []
     for kind in visible_kinds(user):
         entries = kind.entry_model.objects.current().abnormal()

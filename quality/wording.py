@@ -66,7 +66,12 @@ MISSING: dict[str, Promise] = {
     "no_baseline": gettext_lazy("没有可用来计算控制限的点"),
     "not_given": gettext_lazy("没有给出"),
     "no_degrees_of_freedom": gettext_lazy("自由度不足，没有置信区间"),
-    "attribute": gettext_lazy("计数型项目没有这个指标"),
+    "too_few_values": gettext_lazy("值太少"),
+    "too_many_values": gettext_lazy("值太多"),
+    "not_positive": gettext_lazy("有不大于零的值"),
+    "no_fit": gettext_lazy("没有合适的分布"),
+    "no_p_value": gettext_lazy("算不出 p 值"),
+    "singular": gettext_lazy("变量之间线性相关"),
 }
 
 
