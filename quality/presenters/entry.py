@@ -101,6 +101,9 @@ def _what(entry: ReportEntry) -> str:
     return " ".join(words)
 
 
+_MISMATCH_PLACES = 4
+
+
 def _mismatches(entry: ReportEntry) -> list[str]:
     """Say where the results that the report prints are not those of its own values."""
     statistics, sentences = entry.statistics or {}, []
@@ -109,19 +112,24 @@ def _mismatches(entry: ReportEntry) -> list[str]:
         printed, computed = entry.printed.get(key, ""), statistics.get(ours)
         if computed is None or not _differs(printed, computed):
             continue
-        places = max(0, -int(Decimal(printed).as_tuple().exponent))
+        places = min(_MISMATCH_PLACES, max(0, -int(Decimal(printed).as_tuple().exponent)))
+        theirs, ours_text = wording.distinct_texts(float(printed), computed, places)
         sentences.append(
             _("报告所印 %(label)s %(printed)s，按所列数值算得 %(ours)s")
-            % {"label": label, "printed": printed, "ours": wording.number_text(computed, places)}
+            % {"label": label, "printed": theirs, "ours": ours_text}
         )
     return sentences
 
 
 def _differs(printed: str, computed: float) -> bool:
-    """Say whether a printed number is more than one unit of its last place away from ours."""
+    """Say whether a printed number is more than one unit of its last place away from ours.
+
+    A cell that holds all digits of a formula differs in the last of them from any other way to
+    compute the same: a billionth of the number is noise.
+    """
     try:
         shown = Decimal(printed)
-        unit = Decimal(1).scaleb(int(shown.as_tuple().exponent))
+        unit = Decimal(1).scaleb(max(int(shown.as_tuple().exponent), shown.adjusted() - 9))
         return abs(Decimal(repr(computed)).quantize(unit, ROUND_HALF_EVEN) - shown) > unit
     except InvalidOperation:
         return False

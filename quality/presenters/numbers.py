@@ -13,6 +13,14 @@ def numbers(values: Iterable[str | None]) -> list[float | None]:
     return [None if value is None else float(value) for value in values]
 
 
+def padded(text: str, decimals: int) -> str:
+    """Write a stored value with the digits of its neighbours: a sheet stores 74.030 as 74.03."""
+    whole, _point, fraction = text.partition(".")
+    if not whole.lstrip("-").isdigit() or len(fraction) >= decimals:
+        return text
+    return f"{whole}.{fraction.ljust(decimals, '0')}"
+
+
 def number(text: str) -> float | None:
     """Return a stored limit as a number, None where there is none."""
     return float(text) if text else None

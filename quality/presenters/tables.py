@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from quality import spc, wording
 from quality.choices import Index, ReasonCode
 from quality.models.reports import ReportEntry
-from quality.presenters.numbers import tone_of_cpk
+from quality.presenters.numbers import padded, tone_of_cpk
 from quality.wording import DASH
 
 _WIDEST_ROW = 10
@@ -146,9 +146,10 @@ def value_grid(entry: ReportEntry, chart: spc.ControlChart | None, size: int) ->
     bad = _points(entry, ReasonCode.OUT_OF_SPEC, ReasonCode.NOT_GOOD)
     alarming = _points(entry, ReasonCode.CONTROL_RULE)
     signalled = {point for series in chart.series for point in series.violating_points} if chart else set()
+    decimals = wording.decimals_of(entry)
     cells = [
         Cell(
-            DASH if value is None else value,
+            DASH if value is None else padded(value, decimals),
             point in bad,
             _("没有测量") if value is None else _("第 %(number)s 个") % {"number": point + 1},
         )
