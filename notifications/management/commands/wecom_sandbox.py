@@ -6,6 +6,8 @@ import argparse
 import errno
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -49,17 +51,17 @@ class Command(BaseCommand):
         self._refuse_real_targets(options["port"])
         configured = {key: name for name, key in settings.WEBHOOK_KEYS.items() if key}
         keys = {key: name for name, key in options["keys"] or ()} or configured or DEMO_KEYS
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_signal: stop.set())
         try:
-            with SandboxServer(
-                keys=keys,
-                apps=options["apps"] or (),
-                port=options["port"],
-                store=options["store"],
-                zone=ZoneInfo(settings.TIME_ZONE),
-            ) as sandbox:
+            with (
+                _until_told_to_end() as stop,
+                SandboxServer(
+                    keys=keys,
+                    apps=options["apps"] or (),
+                    port=options["port"],
+                    store=options["store"],
+                    zone=ZoneInfo(settings.TIME_ZONE),
+                ) as sandbox,
+            ):
                 self.stdout.write(_("企业微信沙箱：%(url)s/") % {"url": sandbox.base_url})
                 self.stdout.write(f"WEBHOOK_BASE_URL={sandbox.webhook_base_url}")
                 self.stdout.flush()
@@ -85,6 +87,19 @@ class Command(BaseCommand):
                 )
                 % {"places": places, "port": port}
             )
+
+
+@contextmanager
+def _until_told_to_end() -> Iterator[threading.Event]:
+    """Yield an event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_signal: stop.set()) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _reason(error: OSError, port: int) -> str:
