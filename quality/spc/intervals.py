@@ -61,7 +61,8 @@ def _noncentrality(df: FloatArray, probability: float, statistic: FloatArray) ->
         slope = (special.nctdtr(df, root + step, statistic) - special.nctdtr(df, root - step, statistic)) / (
             2 * step
         )
-        root = np.where(slope < 0, root - error / slope, root)
+        better = root - error / slope
+        root = np.where((slope < 0) & np.isfinite(better), better, root)
     return np.asarray(root, dtype=np.float64)
 
 

@@ -6,7 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from scipy import optimize, stats
+import numpy as np
+from scipy import integrate, optimize, special, stats
 
 
 def overall(values: Sequence[float], lsl: float | None, usl: float | None) -> dict[str, float | None]:
@@ -45,18 +46,26 @@ def bissell_interval(index: float, n: int, df: float, confidence: float) -> tupl
     return index - reach, index + reach
 
 
+def noncentral_t_cdf(t: float, df: float, noncentrality: float) -> float:
+    """P(T <= t) by the definition: a normal value over the root of a chi-square one, integrated."""
+    spread = math.sqrt(2 * df)
+    u = np.linspace(max(0.0, df - 14 * spread), df + 24 * spread, 20_001)
+    inside = special.ndtr(t * np.sqrt(u / df) - noncentrality)
+    return float(integrate.simpson(inside * stats.chi2.pdf(u, df), x=u))
+
+
 def one_sided_interval(index: float, n: int, df: float, confidence: float) -> tuple[float, float]:
     """Cpl, Cpu, Ppl, Ppu: search the true index under which the estimate is that far out."""
     tail = (1 - confidence) / 2
     scale = 3 * math.sqrt(n)
 
     def excess(true: float, probability: float) -> float:
-        return float(stats.nct.cdf(index * scale, df, true * scale) - probability)
+        return noncentral_t_cdf(index * scale, df, true * scale) - probability
 
-    reach = 3 + 3 * abs(index)
+    reach = 1 + abs(index)
     return (
-        optimize.brentq(excess, index - reach, index + reach, args=(1 - tail,), xtol=1e-13),
-        optimize.brentq(excess, index - reach, index + reach, args=(tail,), xtol=1e-13),
+        optimize.brentq(excess, index - reach, index + reach, args=(1 - tail,), xtol=1e-12),
+        optimize.brentq(excess, index - reach, index + reach, args=(tail,), xtol=1e-12),
     )
 
 
