@@ -31,6 +31,8 @@ class Missing(StrEnum):
     TOO_FEW_VALUES = "too_few_values"  # fewer values than the method needs
     TOO_MANY_VALUES = "too_many_values"  # more values than the method was made for
     NO_P_VALUE = "no_p_value"  # the distribution of the test statistic is not published for this family
+    NONE_NONCONFORMING = "none_nonconforming"  # nothing bad was found: the rate is 0 and has no Z
+    ALL_NONCONFORMING = "all_nonconforming"  # nothing good was found
     NOT_POSITIVE = "not_positive"  # the transformation or distribution needs values above 0
     SINGULAR = "singular"  # the covariance matrix has no inverse
     NO_FIT = "no_fit"  # the family has no member that fits these values
