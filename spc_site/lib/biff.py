@@ -21,6 +21,7 @@ SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _Value: TypeAlias = "str | float | bool | date | datetime | time | ExcelError"
 
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _END_OF_CHAIN = 0xFFFFFFFA  # this and above: end of a chain, or a special sector
 _STREAM = 2
 _BEGIN, _END, _CONTINUE = 0x0809, 0x000A, 0x003C
@@ -76,10 +77,10 @@ def read_sheets(data: bytes, limits: Limits) -> Iterator[RawSheet]:
     Raises WorkbookError: `encrypted`, `damaged`, `not_a_workbook`, `too_many_sheets`,
     `sheet_too_large`, `too_many_merged`.
     """
+    if _ENCRYPTED_PACKAGE in data:
+        raise WorkbookError("encrypted")  # an .xlsx with a password is kept in this container
     try:
         streams = _streams(data)
-        if "EncryptedPackage" in streams:
-            raise WorkbookError("encrypted")  # an .xlsx with a password is kept in this container
         if "Workbook" not in streams:
             raise WorkbookError("not_a_workbook")
         book = streams["Workbook"]()

@@ -39,7 +39,6 @@ _STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 _BUILT_IN = {9: "0%", 10: "0.00%", 16: "d-mmm"} | dict.fromkeys((28, 29, 51, 54, 58), 'm"月"d"日"')
 """Formats without a code of their own in the file: those that change what a value means here."""
 
-_SHARED_STRINGS = "xl/sharedstrings.xml"
 _STRING_TABLE = re.compile(rb"<(?:\w+:)?sst\b[^>]*>")
 _STRING_COUNT = re.compile(rb"uniqueCount\s*=\s*[\"']([^\"']*)")
 _CHUNK = 1 << 20
@@ -52,7 +51,7 @@ class Package:
         self._limits = limits
         self._data = data
         self._counted: dict[str, int] = {}
-        self._last_sheet: tuple[int, bytes] = (-1, b"")
+        self._last_sheet: tuple[str, bytes] = ("", b"")
         try:
             members = zipfile.ZipFile(io.BytesIO(data)).infolist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
@@ -62,15 +61,14 @@ class Package:
         self._members = {_path(member.filename): member for member in members}
         if len(self._members) < len(members):
             raise WorkbookError("damaged")  # two members of one name: which one is read is a riddle
-        if "xl/workbook.xml" not in self._members:
-            raise WorkbookError("not_a_workbook")
-        # What the fast reader loads as soon as it opens the file. Sheets are counted when looked at.
-        sheets = set(self._sheet_paths)
-        for name in self._members:
-            if name == _SHARED_STRINGS:
-                _check_string_count(self._inflate(name))
-            elif name.endswith((".xml", ".rels")) and name not in sheets:
-                self._inflate(name, keep=False)
+        # Everything is inflated once before the fast reader may; the first sheet comes last and
+        # is kept, as it will be wanted next.
+        sheets = self._sheet_paths
+        others = [name for name in self._members if name.endswith((".xml", ".rels")) and name not in sheets]
+        for name in (*others, *reversed(sheets)):
+            if name in self._members:
+                _check_string_count(xml := self._inflate(name))
+                self._last_sheet = name, xml
 
     def look(self, index: int) -> Look:
         """Return the extent of a sheet and its cells that are not what they seem."""
@@ -119,7 +117,7 @@ class Package:
                 look.percents.add((row, column))
         return look
 
-    def _inflate(self, name: str, *, keep: bool = True) -> bytes:
+    def _inflate(self, name: str) -> bytes:
         """Inflate a member without believing its declared size; count every byte of it."""
         member = self._members[name]
         if member.flag_bits & 0x1:
@@ -148,8 +146,7 @@ class Package:
                     break
                 length += len(part)
                 self._count(name, length)
-                if keep:
-                    parts.append(part)
+                parts.append(part)
         except zlib.error as error:
             raise WorkbookError("damaged") from error
         if not inflater.eof:
@@ -162,15 +159,15 @@ class Package:
             raise WorkbookError("unpacks_too_large", limit=str(self._limits.unpacked_bytes // 2**20))
 
     def _sheet_xml(self, index: int) -> bytes:
-        if self._last_sheet[0] != index:
-            path = self._sheet_paths[index] if index < len(self._sheet_paths) else ""
-            if path not in self._members:
-                raise WorkbookError("damaged")
-            xml = self._inflate(path)
-            if xml.startswith((b"\xff\xfe", b"\xfe\xff")):
-                raise WorkbookError("damaged")  # UTF-16: no spreadsheet program writes it
-            self._last_sheet = index, xml
-        return self._last_sheet[1]
+        path = self._sheet_paths[index] if index < len(self._sheet_paths) else ""
+        if path not in self._members:
+            raise WorkbookError("damaged")
+        if self._last_sheet[0] != path:
+            self._last_sheet = path, self._inflate(path)
+        xml = self._last_sheet[1]
+        if xml.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise WorkbookError("damaged")  # UTF-16: no spreadsheet program writes it
+        return xml
 
     def _tree(self, name: str) -> ElementTree.Element:
         xml = self._inflate(name)
@@ -182,34 +179,62 @@ class Package:
             raise WorkbookError("damaged") from error
 
     @cached_property
+    def _workbook_path(self) -> str:
+        """Member name of the part that lists the sheets."""
+        for target, kind in self._relations("").values():
+            if kind.endswith("/officeDocument"):
+                if target in self._members and target.endswith(".xml"):
+                    return target
+                break
+        raise WorkbookError("not_a_workbook")
+
+    @cached_property
     def _sheet_paths(self) -> list[str]:
         """Member names of the sheets, in the order of the tabs."""
-        relations = "xl/_rels/workbook.xml.rels"
-        if relations not in self._members:
-            raise WorkbookError("damaged")
-        targets = {}
-        for relation in self._tree(relations):
-            target = relation.get("Target", "")
-            path = target.lstrip("/") if target.startswith("/") else posixpath.join("xl", target)
-            targets[relation.get("Id")] = _path(posixpath.normpath(path))
+        book = self._tree(self._workbook_path)
+        if not book.tag.endswith("}workbook"):
+            raise WorkbookError("not_a_workbook")
+        targets = self._relations(self._workbook_path)
         return [
-            targets.get(element.get(_RELATION) or element.get(_STRICT_RELATION), "")
-            for element in self._tree("xl/workbook.xml").iter()
+            targets.get(element.get(_RELATION) or element.get(_STRICT_RELATION) or "", ("", ""))[0]
+            for element in book.iter()
             if element.tag.endswith("}sheet")
         ]
+
+    def _relations(self, of: str) -> dict[str, tuple[str, str]]:
+        """Return member name and type of what a part (blank: the package) refers to, by identifier."""
+        folder, name = posixpath.split(of)
+        member = posixpath.join(folder, "_rels", f"{name}.rels")
+        if member not in self._members:
+            raise WorkbookError("damaged" if of else "not_a_workbook")
+        relations = {}
+        for relation in self._tree(member):
+            target = relation.get("Target", "")
+            path = target if target.startswith("/") else posixpath.join(folder, target)
+            relations[relation.get("Id", "")] = _path(posixpath.normpath(path)), relation.get("Type", "")
+        return relations
 
     @cached_property
     def _formats(self) -> dict[int, str]:
         """Number format code of each cell style that has one of its own."""
-        if "xl/styles.xml" not in self._members:
+        path = next(
+            (
+                target
+                for target, kind in self._relations(self._workbook_path).values()
+                if kind.endswith("/styles")
+            ),
+            "",
+        )
+        if path not in self._members:
             return {}
+        tree = self._tree(path)
         codes: dict[int, str] = dict(_BUILT_IN)
         styles: dict[int, str] = {}
-        for element in self._tree("xl/styles.xml"):
+        for element in tree:
             if element.tag.endswith("}numFmts"):
                 for number_format in element:
                     codes[_number(number_format.get("numFmtId"))] = number_format.get("formatCode", "")
-        for element in self._tree("xl/styles.xml"):
+        for element in tree:
             if element.tag.endswith("}cellXfs"):
                 for style, cell_format in enumerate(element):
                     code = codes.get(_number(cell_format.get("numFmtId")))
