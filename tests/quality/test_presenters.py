@@ -167,9 +167,9 @@ def test_values_stand_in_their_subgroups_with_the_marked_ones_first() -> None:
     assert len(labels) == 8
     bad = next(row for row in values.all if row.label == "21")
     assert [(cell.text, cell.is_bad) for cell in bad.cells] == [
-        ("10.5", True),
-        ("10.0", False),
-        ("10.0", False),
+        ("10.50", True),
+        ("10.00", False),
+        ("10.00", False),
     ]
     assert bad.tone == "amber"  # the rule is drawn, it does not alarm
     assert values.title == f"测量值 第 {labels[0]}–{labels[-1]} 组"

@@ -25,6 +25,13 @@ from tests import builders
 
 pytestmark = pytest.mark.django_db
 
+
+@pytest.fixture(autouse=True)
+def _quiet_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The banner looks at processes that no test here starts, and counts as queries when it does."""
+    monkeypatch.setattr("spc_site.pages.context.system_banner", lambda: "")
+
+
 BAD = [*["10.00", "10.01", "9.99", "10.02"] * 5, "10.30"]
 
 
@@ -197,6 +204,15 @@ def test_a_stale_form_is_explained(engineer: User) -> None:
     client.force_login(engineer)
     answer = client.post("/language/", {"language": "en"})
     assert (answer.status_code, "页面已过期" in answer.content.decode()) == (403, True)
+
+
+def test_a_degraded_system_says_so_on_every_page_but_not_to_strangers(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spc_site.pages.context.system_banner", lambda: "后台处理没有运行")
+    for url in ("/", "/IQC/", "/alarms/", "/nothing/here"):
+        assert "后台处理没有运行" in client.get(url).content.decode()
+    assert "后台处理没有运行" not in Client().get("/login/").content.decode()
 
 
 # --- small words ---
