@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from spc_site.lib.fonts import CJK_NAMES, CJK_PROBE, find_font
 from spc_site.supervise import redis_server
 from spc_site.supervise.processes import LAUNCHER
 
@@ -64,13 +65,9 @@ def postgres_bin() -> Path | None:
 @functools.cache
 def missing_parts() -> list[str]:
     """Return the parts of `HOW_TO_GET` that this machine lacks."""
-    fonts = (
-        shutil.which("fc-list")
-        and subprocess.run(["fc-list", ":lang=zh", "file"], capture_output=True, check=False).stdout.strip()
-    )
     present = {
         "chromium": chromium_path(),
-        "fonts": fonts,
+        "fonts": find_font(CJK_PROBE, CJK_NAMES),
         "redis": redis_server.find(),
         "postgres": postgres_bin(),
         "gettext": shutil.which("msgfmt"),

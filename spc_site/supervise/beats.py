@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError, connections
 
-from spc_site import clock
-from spc_site.jobs import tally
+from spc_site import clock, jobs
 from spc_site.models import WorkerBeat
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ class Beat:
     def _run(self) -> None:
         while True:
             try:
-                if tally.is_moving():
+                if jobs.tally.is_moving():
                     self.write()
                 if self._end.wait(INTERVAL_S):
                     self.erase()
@@ -67,11 +66,11 @@ class Beat:
 
         values = {
             "beat_at": now,
-            "busy_since": shared(tally.busy_since),
-            "answered_at": shared(tally.answered_at),
-            "handled": tally.handled,
-            "failures": tally.failures,
-            "ring_failures": tally.ring_failures,
+            "busy_since": shared(jobs.tally.busy_since),
+            "answered_at": shared(jobs.tally.answered_at),
+            "handled": jobs.tally.handled,
+            "failures": jobs.tally.failures,
+            "ring_failures": jobs.tally.ring_failures,
         }
         if self._row is None or not WorkerBeat.objects.filter(pk=self._row.pk).update(**values):
             self._row = WorkerBeat.objects.create(
