@@ -20,7 +20,7 @@ from quality.choices import Status
 from quality.kinds import IQC, OQC
 from quality.models import IQCReport, IQCReportEntry
 from quality.services.judgement import judge_due
-from tests import builders
+from tests import builders, query_counts
 from tests.builders import GOOD
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +113,8 @@ def test_a_page_costs_the_same_queries_for_1_and_for_30_rows(inspector: Client) 
         builders.report()
         builders.abnormal_entry(report)
     assert [queries(url) for url in urls] == few
+    for name, count in zip(("reports", "entries"), few, strict=True):
+        query_counts.compare(f"API {name}", count)
 
 
 # --- entries --------------------------------------------------------------------------------
