@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from wecom.sandbox.faults import Fault, Mode
 from wecom.sandbox.ledger import Received
-from wecom.sandbox.server import SandboxServer
-
-DEMO_KEYS = {"demo-iqc": "IQC", "demo-oqc": "OQC", "demo-energy": "ENERGY"}
-"""Robot keys and the groups they post to, for a start without any configuration."""
+from wecom.sandbox.server import DEMO_KEYS, SandboxServer
 
 __all__ = ["DEMO_KEYS", "Fault", "Mode", "Received", "SandboxServer"]

@@ -36,13 +36,15 @@ from wecom.sandbox.words import DRILLS
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 HOST = "127.0.0.1"
+DEMO_KEYS: Mapping[str, str] = {"demo-iqc": "IQC", "demo-oqc": "OQC", "demo-energy": "ENERGY"}
+"""Robot keys and the groups they post to, for a start without any configuration."""
+
 
 _BODY_LIMIT = 24 * 1024 * 1024  # a 20 MB file and its multipart frame
 _STATIC = Path(__file__).with_name("static")
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
 _BEAT_S = 15.0
-_DEFAULT_KEYS = {"sandbox-key": "IQC"}
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -64,7 +66,7 @@ class SandboxServer:
     def __init__(
         self,
         *,
-        keys: Mapping[str, str] = _DEFAULT_KEYS,
+        keys: Mapping[str, str] = DEMO_KEYS,
         apps: Collection[App] = (),
         port: int = 0,
         rate: int | None = 20,
