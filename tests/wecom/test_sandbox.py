@@ -271,13 +271,15 @@ def test_a_double_after_a_restart_is_still_a_double(tmp_path: Path, clock: Clock
             assert sandbox.counts["doubles"] == doubles
 
 
-def test_heavy_pictures_push_the_oldest_records_out() -> None:
-    with SandboxServer(keys={KEY: "IQC"}, rate=None) as sandbox:
-        for number in range(24):
-            body = json.dumps({"msgtype": "x", "n": number, "pad": "x" * 3_000_000}).encode()
-            requests.post(sandbox.webhook_base_url + KEY, data=body, timeout=5)
-        assert sum(len(row.raw) for row in sandbox.messages) <= 64 * 1024 * 1024
-        assert sandbox.counts["received"] == 24
+def test_heavy_pictures_push_the_oldest_records_out(
+    sandbox: SandboxServer, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wecom.sandbox.ledger._BYTES_KEPT", 5000)
+    for number in range(10):
+        post({"msgtype": "image", "image": {"base64": "x" * 1000, "n": number}})
+    assert [row.id for row in sandbox.messages] == [7, 8, 9, 10]
+    post({"msgtype": "image", "image": {"base64": "x" * 9000}})
+    assert [row.id for row in sandbox.messages] == [11]  # the newest stays, whatever it weighs
 
 
 # --- failing on purpose ---------------------------------------------------------------------------------
