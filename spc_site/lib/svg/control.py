@@ -228,15 +228,15 @@ def _prepare(panel: ControlPanel, count: int, labels: Labels, measures: Layout) 
         near = span == 0 or lo - SPEC_FAR * span <= value <= hi + SPEC_FAR * span
         arrow = "" if near else " ↑" if value > hi else " ↓"
         text = _label(f"{word} ", value, decimals, arrow, measures)
-        named.append(ReferenceLabel(text, value, "text-bad" if role == "spec" else "text", 2 if near else 0))
+        named.append(ReferenceLabel(text, value, "text-bad" if role == "spec" else "text"))
         if near:
             specs.append((role, value))
     lo, hi = min([lo, *(v for _, v in specs)]), max([hi, *(v for _, v in specs)])
-    for word, series, weight in ((labels.ucl, ucl, 3), (labels.centre, centre, 1), (labels.lcl, lcl, 3)):
+    for word, series in ((labels.ucl, ucl), (labels.centre, centre), (labels.lcl, lcl)):
         value = last_value(series)
         if value is not None:
             text = _label(f"{word} ", value, decimals, "", measures)
-            named.append(ReferenceLabel(text, value, "text", weight))
+            named.append(ReferenceLabel(text, value, "text"))
     lo, hi = widen(lo, hi, least=2 * 10.0**-decimals if lo == hi else 0.0)
     return _Prepared(
         panel,

@@ -121,12 +121,11 @@ def zone_bands(
 
 @dataclass(frozen=True, slots=True)
 class ReferenceLabel:
-    """A word and a value at the right end of a line; `weight` decides who stays where room is short."""
+    """A word and a value at the right end of a line."""
 
     text: str
     value: float
     role: str
-    weight: int
 
 
 def label_width(labels: Sequence[ReferenceLabel], size: float) -> float:
@@ -139,17 +138,17 @@ def place_labels(
 ) -> list[Mark]:
     """Return the labels right of the plot, moved apart; a moved one gets a thin line to its own line.
 
-    Of more labels than there is room for, the weightier ones stay.
+    The lowest plot has room for the six labels that a panel can have.
     """
     height = size * 1.15
-    room = max(1, int((bottom - top) // height))
-    kept = sorted(sorted(labels, key=lambda label: -label.weight)[:room], key=lambda label: -label.value)
-    wanted = [y.clamp(label.value) for label in kept]
-    centres = spread(wanted, [height] * len(kept), top, bottom)
-    marks: list[Mark] = []
-    for want, centre in zip(wanted, centres, strict=True):
-        if abs(want - centre) > 1.5:
-            marks.append(line("leader", at + 1, want, at + 8, centre))
-    for label, centre in zip(kept, centres, strict=True):
+    ordered = sorted(labels, key=lambda label: -label.value)
+    wanted = [y.clamp(label.value) for label in ordered]
+    centres = spread(wanted, [height] * len(ordered), top, bottom)
+    marks: list[Mark] = [
+        line("leader", at + 1, want, at + 8, centre)
+        for want, centre in zip(wanted, centres, strict=True)
+        if abs(want - centre) > 1.5
+    ]
+    for label, centre in zip(ordered, centres, strict=True):
         marks.append(Text(label.role, at + 10, centre + 0.35 * size, label.text, size))
     return marks

@@ -101,7 +101,9 @@
       this.tell();
     }
 
-    up() {}
+    up(event) {
+      if (event.type === "pointercancel") this.clear(); // the page scrolls
+    }
 
     key(event) {
       const last = this.count() - 1;
@@ -289,6 +291,7 @@
       }
       this.tools.classList.add(...[...this.svg.classList].filter((name) => /^chart-(narrow|medium|wide)$/.test(name)));
       this.svg.after(this.tools);
+      this.svg.classList.add("chart-zooms");
       this.svg.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
       this.svg.addEventListener("dblclick", () => this.scale(Infinity));
       this.enable();
@@ -478,6 +481,7 @@
         this.clear();
       }
       this.brush = null;
+      super.up(event);
     }
   }
 

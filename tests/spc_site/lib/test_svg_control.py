@@ -204,18 +204,23 @@ def test_whatever_comes_is_drawn_readable_and_inside_the_picture(
     assert "inf" not in text
     if spec.data:
         json.loads(root.attrib["data-chart"])
-    for mark in spec.walk():
-        if isinstance(mark, Triangle):
-            assert any(frame.box.top - 1 <= mark.y <= frame.box.bottom + 1 for frame in spec.frames)
+    triangles = [mark for mark in spec.walk() if isinstance(mark, Triangle)]
+    badges = [mark for mark in of(spec, Rect) if mark.role.endswith("-badge")]
+    for mark in triangles:
+        inner = Box(mark.x - 2, mark.y - 2, mark.x + 2, mark.y + 2)
+        assert not any(inner.overlaps(Box(b.x, b.y, b.x + b.width, b.y + b.height)) for b in badges)
+        assert any(frame.box.top - 1 <= mark.y <= frame.box.bottom + 1 for frame in spec.frames)
 
 
-def test_of_more_labels_than_fit_the_control_limits_stay() -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_all_six_labels_of_a_panel_fit_beside_the_lowest_plot(layout: LayoutName) -> None:
     panel = ControlPanel(
-        "x", [1.0, 2.0], centre=1.5, ucl=1.51, lcl=1.49, usl=1.52, lsl=1.48, target=1.5, decimals=2
+        "x", [1.0, 9.0], centre=1.5, ucl=1.51, lcl=1.49, usl=1.52, lsl=1.48, target=1.5, decimals=2
     )
-    three = control_chart([ControlPanel("p", [1.0, 2.0])] * 2 + [panel], title="t")
-    assert {"UCL 1.51", "LCL 1.49", "USL 1.52", "LSL 1.48"} <= set(words(three))
-    assert overlapping(three) == []
+    spec = control_chart([ControlPanel("p", [1.0, 2.0]), panel], title="t", layout=layout)
+    assert {"UCL 1.51", "CL 1.50", "LCL 1.49", "USL 1.52", "目标 1.50", "LSL 1.48"} <= set(words(spec))
+    assert overlapping(spec) == []
+    assert of(spec, Polyline, "leader")
 
 
 # --- limits -------------------------------------------------------------------------------------
@@ -294,6 +299,19 @@ def test_neighbours_that_break_the_same_rule_share_a_badge_where_two_would_touch
     ((bracket,),) = [mark.parts for mark in of(spec, Polyline, "bad-mark")]
     first, last = of(spec, Triangle)[0].x, of(spec, Triangle)[-1].x
     assert bracket[0][0] < first < last < bracket[1][0]
+
+
+def test_neighbours_on_both_sides_keep_their_own_badges_unless_they_follow_each_other() -> None:
+    values = [0.0] * 100
+    values[50], values[52] = 5.0, -5.0
+    panel = ControlPanel(
+        "x", values, centre=0.0, ucl=3.0, lcl=-3.0, violations=[Violation(50, ("1",)), Violation(52, ("1",))]
+    )
+    assert badge_names(one_panel(panel)) == ["1", "1"]
+    alternating = [1.0 if i % 2 else -1.0 for i in range(100)]
+    run = [Violation(i, ("4",)) for i in range(40, 54)]
+    panel = ControlPanel("x", alternating, centre=0.0, ucl=3.0, lcl=-3.0, violations=run)
+    assert badge_names(one_panel(panel)) == ["4"]
 
 
 def test_badges_of_different_rules_on_one_point_stand_side_by_side() -> None:
