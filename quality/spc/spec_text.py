@@ -68,6 +68,10 @@ _TOKEN = re.compile(
     r"|(?P<unit>(?:[A-Za-zμΩ°%'\"\ue002\ue003·℉]|(?<=[A-Za-z])/(?=[A-Za-z]))+)|(?P<cjk>[\u4e00-\u9fff]+)",
     re.IGNORECASE,
 )
+_CHINESE_UNITS = {
+    "毫米": "mm", "厘米": "cm", "微米": "μm", "米": "m", "度": "°", "克": "g", "千克": "kg", "公斤": "kg",
+    **{name: name for name in ("丝", "个", "件", "只", "次", "级", "秒", "分钟", "小时", "天")},
+}
 _DECIMAL_COMMA = re.compile(r"^\d+,(?:\d{1,2}|\d{4,})$|^0,\d+$")
 _THOUSANDS = re.compile(r"^[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?$")
 
@@ -135,6 +139,8 @@ def _is_bounded(symbol: str) -> bool:
 def _tokens(cleaned: str, text: str) -> list[Token]:
     numbers = [match["number"] for match in _TOKEN.finditer(cleaned) if match["number"]]
     decimal_comma = any(_DECIMAL_COMMA.match(number) for number in numbers)
+    if decimal_comma and any("." in number for number in numbers):
+        raise SpcInputError("text", f"{text!r}: comma and point are not both the decimal sign")
     tokens: list[Token] = []
     place, spaced = 0, False
     while place < len(cleaned):
@@ -148,8 +154,12 @@ def _tokens(cleaned: str, text: str) -> list[Token]:
             continue
         if kind == "number":
             tokens.append(Token("N", _number(match[0], decimal_comma, text), spaced=spaced))
-        elif kind in ("unit", "cjk"):
+        elif kind == "unit":
             _attach_unit(tokens, match[0].translate(_KEPT_BACK), text)
+        elif kind == "cjk":
+            if match[0] not in _CHINESE_UNITS:
+                raise SpcInputError("text", f"{text!r}: {match[0]!r} is not understood")
+            _attach_unit(tokens, _CHINESE_UNITS[match[0]], text)
         else:
             letter = {"upper": "U", "lower": "L", "reference": "F"}.get(str(kind), match[0])
             tokens.append(Token(letter, spaced=spaced))
@@ -159,7 +169,7 @@ def _tokens(cleaned: str, text: str) -> list[Token]:
 
 def _number(written: str, decimal_comma: bool, text: str) -> Decimal:
     if "," in written:
-        if decimal_comma and written.count(",") == 1 and "." not in written:
+        if decimal_comma and written.count(",") == 1:
             written = written.replace(",", ".")
         elif not decimal_comma and _THOUSANDS.match(written):
             written = written.replace(",", "")

@@ -166,10 +166,10 @@ def _plus_only(tokens: tuple[Token, ...], text: str) -> Built:
 def _minus_or_range(tokens: tuple[Token, ...], text: str) -> Built:
     """5.00-5.02 is a range; 10-0.05 a nominal with a lower tolerance: the second number tells."""
     (_, first, _), (_, second, _) = _signed(tokens)
+    if first < 0 or -second == first:
+        raise SpcInputError("text", f"{text!r} can be read in more than one way")
     if -second > first:
         return None, first, -second, "range"
-    if -second == first or first < 0:
-        raise SpcInputError("text", f"{text!r} can be read as a range and as a tolerance")
     return first, first + second, first, "tolerances"
 
 
@@ -218,7 +218,7 @@ def _nominal(tokens: tuple[Token, ...], text: str) -> Built:
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[tuple[Token, ...], str], Built]], ...] = tuple(
     (re.compile(pattern), build)
     for pattern, build in (
-        (r"[(\[]?-?N[)\]]?±[(\[]?N[)\]]?|±N", _symmetric),
+        (r"[(\[]?-?N[(\[]?±N[)\]]?|±N", _symmetric),
         (r"-?N±N\(-?N[~-]-?N\)", _checked_range),
         (r"N\(N-N\)", _in_brackets),
         (r"-?N[(\[]?(?:[+-]N[+-]?N|[+-]?N[+-]N)[)\]]?", _tolerances),
