@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -399,7 +400,7 @@ def _listen(host: str, wanted: int | None, default: int) -> socket.socket:
             raise Trouble(f"Port {port} is for root only; choose one above 1023 with --port.") from None
         except OSError as error:
             listener.close()
-            if isinstance(error, socket.gaierror) or error.errno == 99:  # EADDRNOTAVAIL
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                 raise Trouble(f"This machine has no address {host}.") from None
             continue
         if (taken := listener.getsockname()[1]) != first:
