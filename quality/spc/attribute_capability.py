@@ -1,8 +1,8 @@
 """Capability of counts: binomial (nonconforming items) and Poisson (nonconformities per unit).
 
-    p      fraction nonconforming        dpu    nonconformities per unit        dpmo   per million
-    opportunities Z      normal quantile of the good fraction: the Z.bench of counts, long term, without any
-    1.5 sigma shift
+    p     fraction nonconforming
+    dpu   nonconformities per unit        dpmo  per million opportunities
+    Z     normal quantile of the good fraction: the Z.bench of counts, long term, without any 1.5 sigma shift
 
 Intervals are exact: Clopper-Pearson for the binomial, chi-square for the Poisson. Whether there is one
 process at all is a question for the chart; `homogeneity_p` only says whether the rates differ by more than

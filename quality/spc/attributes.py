@@ -50,8 +50,7 @@ class AttributePlan:
 
 @dataclass(frozen=True, slots=True)
 class AttributeLimits:
-    """What is given instead of estimated: the rate of the process (per item or unit), sigma_z of Laney's
-    charts.
+    """What is given instead of estimated: the rate of the process, and sigma_z of Laney's charts.
 
     Limits follow from them by the sample size of each point, so a locked rate fits lots of any size.
     Raises SpcInputError(argument=field).

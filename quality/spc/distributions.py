@@ -6,9 +6,8 @@ skewed. Every family here has two parameters or one; those on positive values st
 Parameters are maximum likelihood estimates, except that the normal and lognormal take the standard
 deviation with n - 1 (of the logarithms), as their tables and other programs do.
 
-Sources: D'Agostino and Stephens, Goodness-of-Fit Techniques (1986), tables 4.9 (normal), 4.14
-(exponential), 4.17 (extreme value, Weibull), 4.21 (gamma), 4.22 (logistic); MIL-HDBK-17-1F, section 8.3.4
-(p value for Weibull).
+Sources: D'Agostino and Stephens, Goodness-of-Fit Techniques (1986), chapter 4 (percentage points for the
+normal, exponential, gamma and logistic); MIL-HDBK-17-1F, section 8.3.4 (p value for the Weibull).
 """
 
 from __future__ import annotations
@@ -38,9 +37,10 @@ Relation = Literal["=", "<", ">"]
 class Fit:
     """One family fitted to one sample; what does not exist is None and stands in `missing` with its reason.
 
-    parameters: by name, e.g. {"shape": 1.8, "scale": 0.02}. ad: A² as computed. ad_p with `ad_p_relation`:
-        tables end
-    at 0.25 and 0.005, so p may be told as "> 0.25" or "< 0.005". log_likelihood, aic: to compare families.
+    parameters: by name, e.g. {"shape": 1.8, "scale": 0.02}.
+    ad: A² as computed, not adjusted for the sample size.
+    ad_p, ad_p_relation: tables end at 0.25 and 0.005, so p may be told as "> 0.25" or "< 0.005".
+    log_likelihood, aic: to compare families.
     """
 
     family: str

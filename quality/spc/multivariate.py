@@ -30,11 +30,11 @@ from quality.spc.selection import Mask, choices
 class T2Chart:
     """T² of every point with its limit; NaN where a point is missing. There is no lower limit.
 
-    `ucl` is per point: the phase 1 limit for points of the baseline, the phase 2 limit for the others.
-        `phase` holds 1
-    or 2. `beyond` are the indices of points above their limit. `contributions` (k, p) tell which
-    characteristic a point's T² comes from: the part of T² that vanishes without it (Mason, Tracy and
-    Young's last term).
+    phase: 1 for points of the baseline, 2 for the others.
+    ucl: per point, the limit of its phase.
+    beyond: indices of points above their limit.
+    contributions: (k, p), which characteristic a T² comes from: the part that vanishes without it (the last
+        term of Mason, Tracy and Young).
     """
 
     points: FloatArray

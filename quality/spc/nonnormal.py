@@ -1,5 +1,4 @@
-"""Capability of non-normal characteristics by the percentile method, and the candidates to choose a model
-from.
+"""Capability of non-normal characteristics by the percentile method, and candidates to choose a model from.
 
 The percentile method takes the place of mean ± 3 sigma: the points below which 0.135 %, 50 % and 99.865 %
 of the distribution lie. For a normal distribution it gives Pp and Ppk themselves.
@@ -7,7 +6,7 @@ of the distribution lie. For a normal distribution it gives Pp and Ppk themselve
 Which model to believe is decided by a person: `candidates` reports every family with its test values and
 chooses none. Below 50 values most families fit most samples, and the choice is arbitrary; the notes say so.
 
-Sources: ISO 22514-2:2017 clause 7 (percentile method); GB/T 3358; Hyndman and Fan, The American
+Sources: ISO 22514-2:2017 (percentile method); GB/T 3358; Hyndman and Fan, The American
 Statistician 50 (1996) for the types of sample quantiles (6: Minitab, 7: Excel, R and numpy).
 """
 
@@ -81,12 +80,11 @@ def candidates(values: Any, families: Sequence[str] | None = None) -> Candidates
 class PercentileCapability:
     """Capability by percentiles; what does not exist is None and stands in `missing` with its reason.
 
-    model: "empirical", a family, "box_cox" or "johnson_sb" and the like. x_low, x_median, x_high: the 0.135
-        %, 50 % and
-    99.865 % points, in the unit of the data. ppm_below, ppm_above: parts per million beyond the limits by
-    the model (by counting for "empirical"). notes: "few_values" below 50 values; "quantiles_at_extremes"
-    where the sample is too small to hold the outer quantiles, so that they are its smallest and largest
-    value and capability looks too good.
+    model: "empirical", a family, "box_cox" or "johnson_sb" and the like.
+    x_low, x_median, x_high: the 0.135 %, 50 % and 99.865 % points, in the unit of the data.
+    ppm_below, ppm_above: per million beyond the limits by the model (by counting for "empirical").
+    notes: "few_values" below 50 values; "quantiles_at_extremes" where the sample is too small to hold the
+        outer quantiles, so that they are its smallest and largest value and capability looks too good.
     """
 
     model: str

@@ -1,11 +1,12 @@
 """Is a sample normal? Anderson-Darling, Shapiro-Wilk, Lilliefors, skewness and kurtosis.
 
-    A²    Anderson-Darling statistic        A*   A² adjusted for the sample size, which the p value is read
-    from W     Shapiro-Wilk statistic            D    Lilliefors: largest distance of the distribution
-    functions g1    third moment over sigma³          G1, G2   skewness and excess kurtosis as Excel and
-    Minitab print them
+    A², A*  Anderson-Darling statistic, and adjusted for the sample size, which the p value is read from
+    W       Shapiro-Wilk statistic
+    D       Lilliefors: largest distance of the distribution functions
+    g1      third moment over sigma³
+    G1, G2  skewness and excess kurtosis as Excel and Minitab print them
 
-Sources: Stephens in D'Agostino and Stephens, Goodness-of-Fit Techniques (1986), table 4.9 for A*; Royston,
+Sources: Stephens in D'Agostino and Stephens, Goodness-of-Fit Techniques (1986), chapter 4 for A*; Royston,
 Applied Statistics 44 (1995) for W; Dallal and Wilkinson, The American Statistician 40 (1986), with
 Stephens' approximation above p = 0.1, for D.
 """
@@ -134,9 +135,7 @@ def _one(row: FloatArray) -> Normality:
     unit = deviations / scale
     sd = float(np.sqrt(np.sum(unit**2) / (n - 1))) * scale
     z = deviations / sd
-    found |= (
-        _anderson(z, missing) | _shapiro(x, missing) | _lilliefors(z, missing) | _moments(unit, missing)
-    )
+    found |= _anderson(z, missing) | _shapiro(x, missing) | _lilliefors(z, missing) | _moments(unit, missing)
     return Normality(n=n, mean=mean, sd=sd, missing=missing, **found)
 
 

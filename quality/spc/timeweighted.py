@@ -1,8 +1,10 @@
 """Charts that remember: EWMA and tabular CUSUM, for small sustained shifts.
 
-    target   mean that the process should have        sigma   standard deviation of single values within
-    subgroups sigma_x  standard deviation of a plotted mean of n values, sigma / sqrt(n) weight   lambda of
-    the EWMA k        reference value (allowance) of the CUSUM; h its decision interval
+    target   mean that the process should have
+    sigma    standard deviation of single values within subgroups
+    sigma_x  standard deviation of a plotted mean of n values, sigma / sqrt(n)
+    weight   lambda of the EWMA
+    k, h     reference value (allowance) and decision interval of the CUSUM
 
 Points are subgroup means (single values with subgroups of one). A missing or excluded point leaves the
 memory as it is. A new stage starts afresh. Neighbouring points of these charts depend on each other, so run

@@ -1,8 +1,9 @@
-"""Operating characteristics of single plans by attributes: how likely is a lot of a given quality to be
-accepted?
+"""Operating characteristics of single plans by attributes: how likely is a lot of some quality accepted?
 
-Pa   probability of acceptance        p     fraction nonconforming of the lot or process (not percent)
-AOQ  average outgoing quality, rejected lots being sorted        ATI  average total inspection per lot
+Pa   probability of acceptance
+p    fraction nonconforming of the lot or process (not percent)
+AOQ  average outgoing quality, rejected lots being sorted
+ATI  average total inspection per lot
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Single sampling plans by attributes for a lot, and the judgement of a lot by its plan.
 
-n    sample size        Ac   acceptance number: accept with so many nonconforming items or fewer
-Re   rejection number   AQL  acceptance quality limit, percent nonconforming or nonconformities per 100 items
+n    sample size
+Ac   acceptance number: accept with so many nonconforming items or fewer
+Re   rejection number
+AQL  acceptance quality limit, percent nonconforming or nonconformities per 100 items
 """
 
 from __future__ import annotations

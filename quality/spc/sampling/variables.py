@@ -1,10 +1,9 @@
 """Acceptance sampling by measured values: plans, estimated fraction nonconforming, verdict, OC curve.
 
-k     acceptability constant: accept when the quality index (distance of the mean to the limit in standard
-      deviations) is at least k
-M     largest estimated percent nonconforming that is accepted
-s     standard deviation of the sample (n - 1); the sigma method takes a known standard deviation of the
-process
+    Q  quality index: distance of the mean to the limit in standard deviations
+    k  acceptability constant: accept when Q is at least k
+    M  largest estimated percent nonconforming that is accepted
+    s  standard deviation of the sample (n - 1); the sigma method takes a known one of the process
 
 Measured values must come from a normal distribution; rows of 5 to 32 single measurements that a report judges
 piece by piece are not such a plan.
