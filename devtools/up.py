@@ -228,7 +228,7 @@ class System:
             self._environment["ALLOWED_HOSTS"] = ",".join(names)
         if self._is_demo:
             wanted = self._options.sandbox_port or self._memory.get("sandbox_port")
-            with _listen(host, wanted, 8001) as sandbox:
+            with _listen("127.0.0.1", wanted, 8001) as sandbox:  # shows messages without any login
                 sandbox_port = sandbox.getsockname()[1]
             self._remember("sandbox_port", sandbox_port)
             self._sandbox_url = f"http://{public}:{sandbox_port}"

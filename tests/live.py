@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import services
+from wecom.sandbox import DEMO_KEYS
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
@@ -29,7 +30,7 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
-DEMO_KEYS = {"IQC": "demo-iqc", "OQC": "demo-oqc", "ENERGY": "demo-energy"}
+KEY_OF_GROUP = {group: key for key, group in DEMO_KEYS.items()}
 
 
 def clean_environment() -> dict[str, str]:
@@ -132,7 +133,7 @@ class LiveSystem:
             "FRONTEND_URL": self.url,
             "ALLOW_HTTP": "true",
             "WEBHOOK_BASE_URL": f"{self.sandbox_url}/cgi-bin/webhook/send?key=",
-            **{f"{name}_WEBHOOK_KEY": key for name, key in DEMO_KEYS.items()},
+            **{f"{name}_WEBHOOK_KEY": key for name, key in KEY_OF_GROUP.items()},
         }
         self._processes: list[subprocess.Popen[bytes]] = []
         self._redis: services.Redis | None = None
@@ -144,7 +145,7 @@ class LiveSystem:
             self.environment["REDIS_URL"] = self._redis.url
         self.manage("migrate", "--verbosity", "0")
         self.manage("collectstatic", "--noinput", "--verbosity", "0")
-        keys = [word for name, key in DEMO_KEYS.items() for word in ("--key", f"{name}={key}")]
+        keys = [word for name, key in KEY_OF_GROUP.items() for word in ("--key", f"{name}={key}")]
         store = str(self.directory / "sandbox.jsonl")
         self._spawn(*MANAGE, "wecom_sandbox", "--port", str(self.sandbox_port), *keys, "--store", store)
         self._spawn(*MANAGE, "work")
