@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from accounts import services
 from accounts.models import ApiToken, Profile
 from accounts.roles import purpose_of
-from spc_site.admin import DASH, BaseAdmin, badge, list_url
+from spc_site.admin import DASH, BaseAdmin, badge, list_url, person_of
 from spc_site.errors import Conflict
 
 admin.site.unregister(User)
@@ -161,11 +161,11 @@ class ApiTokenAdmin(BaseAdmin):
         tokens = super().get_queryset(request)
         return tokens if request.user.is_superuser else tokens.filter(user=request.user)
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
-        if db_field.name == "user" and request is not None:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "user":
             people = User.objects.filter(is_active=True).order_by("username")
             if not request.user.is_superuser:
-                people = people.filter(pk=request.user.pk)
+                people = people.filter(pk=person_of(request).pk)
             kwargs |= {"queryset": people, "initial": request.user.pk}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, cast
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -58,6 +58,11 @@ class ManyProblems(AppError):
     def __init__(self, code: str, message: str, problems: Iterable[tuple[str, str]]) -> None:
         super().__init__(code, message)
         self.details = [{"where": where, "message": sentence} for where, sentence in problems]
+
+
+def caller(request: HttpRequest) -> User:
+    """Return the user of the token."""
+    return cast(User, request.user)
 
 
 def require(request: HttpRequest, permission: str) -> None:

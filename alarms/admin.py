@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from alarms import services
 from alarms.models import SEVERITY_TONES, STATUS_TONES, Alarm, AlarmEvent, AlarmStatus
-from spc_site.admin import ReadOnlyAdmin, ReadOnlyInline, Tile, badge_column, link, list_url, tiles
+from spc_site.admin import ReadOnlyAdmin, ReadOnlyInline, Tile, badge_column, link, list_url, person_of, tiles
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -121,7 +121,7 @@ class AlarmAdmin(ReadOnlyAdmin):
         self.act_on_each(
             request,
             queryset,
-            lambda alarm: services.acknowledge(alarm, user=request.user),
+            lambda alarm: services.acknowledge(alarm, user=person_of(request)),
             done=_("已受理 %(count)d 条报警。"),
         )
 
@@ -145,8 +145,8 @@ class AlarmAdmin(ReadOnlyAdmin):
 
         def act(alarm: Alarm) -> None:
             if cause.strip():
-                services.explain(alarm, user=request.user, cause=cause, action=measures)
-            services.resolve(alarm, user=request.user)
+                services.explain(alarm, user=person_of(request), cause=cause, action=measures)
+            services.resolve(alarm, user=person_of(request))
 
         self.act_on_each(request, queryset, act, done=_("已关闭 %(count)d 条报警。"))
         return None
@@ -157,9 +157,7 @@ def open_alarms(request: HttpRequest) -> Iterable[Tile]:
     """Show how many alarms nobody has taken on, and how many are open at all."""
     if not request.user.has_perm("alarms.view_alarm"):
         return
-    counts = dict(
-        Alarm.objects.open().values_list("status").annotate(count=models.Count("pk")).order_by()  # type: ignore[attr-defined]
-    )
+    counts = dict(Alarm.objects.open().values_list("status").annotate(count=models.Count("pk")).order_by())
     waiting, known = counts.get(AlarmStatus.ACTIVE, 0), counts.get(AlarmStatus.ACKNOWLEDGED, 0)
     yield Tile(
         label=_("未关闭报警"),

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from accounts.api import REFUSALS, Cursor, Limit, require
+from accounts.api import REFUSALS, Cursor, Limit, caller, require
 from alarms import selectors, services
 from alarms.models import Alarm
 
@@ -105,17 +105,17 @@ def get_alarm(request: HttpRequest, alarm_id: int) -> Alarm:
 @router.post("/{alarm_id}/acknowledge", response={200: AlarmDetail, **REFUSALS}, summary="受理")
 def acknowledge(request: HttpRequest, alarm_id: int) -> Alarm:
     require(request, "alarms.change_alarm")
-    services.acknowledge(_found(request, alarm_id), user=request.user)  # type: ignore[arg-type]
+    services.acknowledge(_found(request, alarm_id), user=caller(request))
     return _found(request, alarm_id)
 
 
 @router.post("/{alarm_id}/resolve", response={200: AlarmDetail, **REFUSALS}, summary="填写原因与措施并关闭")
 def resolve(request: HttpRequest, alarm_id: int, closing: Closing) -> Alarm:
     require(request, "alarms.change_alarm")
-    alarm, user = _found(request, alarm_id), request.user
+    alarm, user = _found(request, alarm_id), caller(request)
     if closing.cause.strip():
-        services.explain(alarm, user=user, cause=closing.cause, action=closing.action)  # type: ignore[arg-type]
-    services.resolve(alarm, user=user, note=closing.note)  # type: ignore[arg-type]
+        services.explain(alarm, user=user, cause=closing.cause, action=closing.action)
+    services.resolve(alarm, user=user, note=closing.note)
     return _found(request, alarm_id)
 
 

@@ -43,6 +43,7 @@ from spc_site.admin import (
     change_url,
     link,
     list_url,
+    person_of,
     tiles,
 )
 
@@ -448,7 +449,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         self.act_on_each(
             request,
             rows,
-            lambda row: services.resend(row, user=request.user, confirmed="confirmed" in request.POST),
+            lambda row: services.resend(row, user=person_of(request), confirmed="confirmed" in request.POST),
             done=_("已重新排队 %(count)d 条消息。"),
         )
         return None
@@ -470,7 +471,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         self.act_on_each(
             request,
             rows,
-            lambda row: services.cancel(row, user=request.user),
+            lambda row: services.cancel(row, user=person_of(request)),
             done=_("已取消 %(count)d 条消息。"),
         )
         return None

@@ -15,7 +15,7 @@ from ninja import Status as Answer
 from ninja.throttling import AuthRateThrottle
 from pydantic import Field, StringConstraints
 
-from accounts.api import REFUSALS, Cursor, Limit, ManyProblems, require
+from accounts.api import REFUSALS, Cursor, Limit, ManyProblems, caller, require
 from quality import selectors, wording
 from quality.choices import Origin, Status
 from quality.importing import wording as problems
@@ -224,7 +224,7 @@ def import_workbook(
         )
     if is_dry_run:
         return Answer(200, _outcome(imports.preview(parsed, kind=one, origin=origin.value), one))
-    result = imports.store(parsed, kind=one, origin=origin.value, user=request.user)  # type: ignore[arg-type]
+    result = imports.store(parsed, kind=one, origin=origin.value, user=caller(request))
     is_known = all(planned.outcome == Outcome.KNOWN for planned in result.reports)
     return Answer(200 if is_known else 201, _outcome(result, one))
 
@@ -276,7 +276,7 @@ def patch_entry(
     entry = _entry(request, kind, report_id, entry_id)
     require(request, f"quality.change_{entry._meta.model_name}")
     text = "\t".join(value or "" for value in new.values)
-    return change_values(entry, text=text, user=request.user, expected_version=new.version)  # type: ignore[arg-type]
+    return change_values(entry, text=text, user=caller(request), expected_version=new.version)
 
 
 def _problem(problem: Problem) -> tuple[str, str]:

@@ -11,13 +11,14 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.utils import model_format_dict, quote
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db import models
 from django.forms.fields import InvalidJSONInput
@@ -43,6 +44,11 @@ SHAPES = {"red": "▲", "amber": "◆", "green": "●", "blue": "○", "grey": "
 
 _NAMED_REFUSALS = 5
 """So many refusals of an action are told one by one; the rest is counted."""
+
+
+def person_of(request: HttpRequest) -> User:
+    """Return who asks: the admin lets in nobody who is not signed in."""
+    return cast(User, request.user)
 
 
 # --- helpers for columns --------------------------------------------------------------------
@@ -154,8 +160,13 @@ class SpcAdminSite(admin.AdminSite):
         """
         apps = super().get_app_list(request, app_label)
         for app in apps:
-            app["models"].sort(key=lambda entry: self._registry[entry["model"]].menu_order)
-        return sorted(apps, key=lambda app: self._registry[app["models"][0]["model"]].menu_order)
+            app["models"].sort(key=lambda entry: self._menu_order(entry["model"]))
+        return sorted(apps, key=lambda app: self._menu_order(app["models"][0]["model"]))
+
+    def _menu_order(self, model: type[models.Model]) -> int:
+        model_admin = self._registry[model]
+        assert isinstance(model_admin, BaseAdmin), "all admin classes derive from BaseAdmin"
+        return model_admin.menu_order
 
 
 # --- fields ---------------------------------------------------------------------------------
@@ -309,9 +320,11 @@ class BaseAdmin(admin.ModelAdmin):
         }
         return TemplateResponse(request, "admin/ask_first.html", context)
 
-    def response_action(self, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
+    def response_action(
+        self, request: HttpRequest, queryset: models.QuerySet, *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
         """Return to where the button was: to the list, or to the page of the object."""
-        response = super().response_action(request, queryset)
+        response = super().response_action(request, queryset, *args, **kwargs)
         object_id = request.POST.get("object_id")
         if object_id and isinstance(response, HttpResponseRedirect):
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
@@ -369,7 +382,7 @@ class ReadOnlyInline(admin.TabularInline):
     can_delete = False
     show_change_link = False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return list(self.fields or ())  # type: ignore[arg-type]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
@@ -35,8 +37,8 @@ class WorkerBeatAdmin(ReadOnlyAdmin):
     ordering = ("-beat_at",)
 
     @admin.display(description=gettext_lazy("状态"), ordering="beat_at")
-    def state(self, beat: WorkerBeat) -> SafeString:
-        if not beat.is_fresh:  # type: ignore[attr-defined]
+    def state(self, beat: Any) -> SafeString:
+        if not beat.is_fresh:
             return badge(_("无心跳"), "red")
         return badge(_("处理中"), "blue") if beat.busy_since else badge(_("运行"), "green")
 

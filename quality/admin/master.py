@@ -40,6 +40,7 @@ from spc_site.admin import (
     change_url,
     link,
     list_url,
+    person_of,
 )
 from spc_site.errors import Conflict
 
@@ -55,10 +56,10 @@ class RuleField(forms.TypedMultipleChoiceField):
     """Control rules by number, each with what it looks for; numbers stay numbers when stored."""
 
     def __init__(self, **options: Any) -> None:
-        rules = {**wording.RULES, **_WESTERN_ELECTRIC}
+        rules = [*wording.RULES.items(), *_WESTERN_ELECTRIC.items()]
         super().__init__(
             coerce=lambda rule: int(rule) if rule.isdigit() else rule,
-            choices=[(str(rule), format_lazy("{}  {}", rule, meaning)) for rule, meaning in rules.items()],
+            choices=[(str(rule), format_lazy("{}  {}", rule, meaning)) for rule, meaning in rules],
             widget=forms.CheckboxSelectMultiple,
             required=False,
             **options,
@@ -259,7 +260,7 @@ class CharacteristicAdmin(BaseAdmin):
         self.act_on_each(
             request,
             rows,
-            lambda row: start_recalculation(user=request.user, characteristic=row),
+            lambda row: start_recalculation(user=person_of(request), characteristic=row),
             done=_("已开始重新判定 %(count)d 个检测项目，进度见“重新判定”。"),
         )
         return None
@@ -428,6 +429,6 @@ class DefaultsAdmin(BaseAdmin):
                 question=_("将在后台重新判定全部报告的现行数据；新出现的异常会报警并通知。"),
                 button=_("重新判定"),
             )
-        start_recalculation(user=request.user)  # type: ignore[arg-type]
+        start_recalculation(user=person_of(request))
         self.message_user(request, _("已开始重新判定，进度见“重新判定”。"), messages.SUCCESS)
         return HttpResponseRedirect(list_url(Recalculation))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -38,6 +38,7 @@ from spc_site.admin import (
     change_url,
     link,
     list_url,
+    person_of,
     tiles,
 )
 from spc_site.errors import AppError, Conflict
@@ -74,17 +75,17 @@ class ReportAdmin(ReadOnlyAdmin):
 
     status_badge = badge_column("status", STATUS_TONES)
 
-    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
         columns = ["lot", "status_badge", self.kind.party_field, "part", "report_no", "counts"]
         if len(self.kind.origins) > 1:
             columns.append("origin_shown")
         return [*columns, "created_at"]
 
-    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
         origin = [OriginFilter] if len(self.kind.origins) > 1 else []
         return ["status", *origin, "created_at", "inspected_on", self.kind.party_field]
 
-    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return (*self.search_fields, f"{self.kind.party_field}__name")
 
     @property
@@ -247,9 +248,10 @@ class RevisionFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("all", _("包括旧修订"))]
 
-    def choices(self, changelist: Any) -> Iterable[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         current, *others = super().choices(changelist)
-        return [{**current, "display": _("当前修订")}, *others]
+        yield {**current, "display": _("当前修订")}
+        yield from others
 
     def queryset(self, request: HttpRequest, queryset: Any) -> models.QuerySet:
         return queryset if self.value() == "all" else queryset.current()
@@ -274,10 +276,8 @@ class EntryForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "values_text" in self.fields:
-            self.initial |= {
-                "values_text": pasting.to_text(self.instance.values),
-                "version": self.instance.version,
-            }
+            self.initial["values_text"] = pasting.to_text(self.instance.values)
+            self.initial["version"] = self.instance.version
 
     def clean_values_text(self) -> str:
         text = self.cleaned_data["values_text"]
@@ -355,7 +355,7 @@ class EntryAdmin(BaseAdmin):
         entries = super().get_queryset(request).filter(report__in=visible)
         return entries.select_related("report__part", "characteristic", "edited_by", "limits")
 
-    def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """Abnormal first within a report; the newest first over all, which an index gives."""
         if "report__id__exact" in request.GET:
             return (selectors.ABNORMAL_FIRST.asc(), "position")
@@ -364,7 +364,7 @@ class EntryAdmin(BaseAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup == "report__id__exact" or super().lookup_allowed(lookup, value, request)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         shown = [
             name
             for _title, options in self.fieldsets
@@ -467,7 +467,7 @@ class EntryAdmin(BaseAdmin):
         judged = change_values(
             obj,
             text=form.cleaned_data["values_text"],
-            user=request.user,
+            user=person_of(request),
             expected_version=form.cleaned_data["version"],
         )
         if judged.version == form.cleaned_data["version"]:
@@ -500,9 +500,7 @@ class EntryAdmin(BaseAdmin):
         self.act_on_each(
             request,
             queryset,
-            lambda entry: _rejudge(
-                self.model.objects.filter(pk=entry.pk, revision=entry.report.revision)  # type: ignore[attr-defined]
-            ),
+            lambda entry: _rejudge(self.model.objects.filter(pk=entry.pk, revision=entry.report.revision)),
             done=_("已请求重新判定 %(count)d 个项目，结果随后更新。"),
         )
 
@@ -530,7 +528,7 @@ class EntryAdmin(BaseAdmin):
             limits = lock_limits(
                 rows[0].characteristic,
                 entries=rows,
-                user=request.user,  # type: ignore[arg-type]
+                user=person_of(request),
                 reason=form.cleaned_data["reason"],
             )
         except AppError as refusal:
