@@ -167,7 +167,7 @@ def place_badges(
             inner = _into(box, bounds)
             if not inner.inside(bounds) or not free(inner, taken, 1.0) or not free(inner, triangles, 0.5):
                 continue
-            cost += 1.2 * _hidden(inner, points)
+            cost += 2.0 * _hidden(inner, points)
             if best is None or cost < best[0]:
                 best = (cost, inner)
         if best:
@@ -183,7 +183,7 @@ def _into(box: Box, bounds: Box) -> Box:
 
 def _hidden(box: Box, points: Sequence[tuple[float, float]]) -> int:
     """Count the points under a box."""
-    near = Box(box.left - 2, box.top - 2, box.right + 2, box.bottom + 2)
+    near = Box(box.left - 2.5, box.top - 2.5, box.right + 2.5, box.bottom + 2.5)
     return sum(near.left < x < near.right and near.top < y < near.bottom for x, y in points)
 
 

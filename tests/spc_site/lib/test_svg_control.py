@@ -266,9 +266,18 @@ def test_a_far_off_point_is_drawn_at_the_edge_with_its_value() -> None:
     spec = one_panel(panel)
     frame = spec.frames[0]
     assert "740.0" in words(spec)
-    assert len(of(spec, Triangle)) == 1
+    assert len(of(spec, Triangle, "bad")) == 1
     assert heights(spec, "limit")[1] - heights(spec, "limit")[0] > 0.3 * (frame.box.bottom - frame.box.top)
     assert "740.0" not in words(one_panel(ControlPanel("x", [0.0, 1.0, 740.0])))  # no limits, no "far"
+
+
+def test_far_is_also_measured_where_only_one_limit_stands() -> None:
+    spec = one_panel(ControlPanel("极差", [0.1, 0.2, 9.0, 0.1], centre=0.15, ucl=0.4, decimals=1))
+    frame = spec.frames[0]
+    assert "9.0" in words(spec)
+    assert frame.y(0.15) - frame.y(0.4) > 50
+    low = one_panel(ControlPanel("x", [0.1, 0.2, -9.0, 0.1], centre=0.15, lcl=0.0, decimals=1))
+    assert "-9.0" in words(low)
 
 
 def test_a_far_specification_is_named_with_an_arrow_and_does_not_flatten_the_points() -> None:
@@ -377,6 +386,7 @@ def test_every_violation_of_a_thousand_points_is_marked() -> None:
         (8, (), ["1", "2", "3", "4", "5", "6", "7", "8"]),
         (25, (), ["1", "5", "10", "15", "20", "25"]),
         (12, tuple(str(i) for i in range(94, 106)), ["94", "96", "98", "100", "102", "104"]),
+        (16, (), ["2", "4", "6", "8", "10", "12", "14", "16"]),  # no 1 squeezed before the 2
         (3, ("早", "中", "晚"), ["早", "中", "晚"]),
     ],
 )
@@ -384,6 +394,12 @@ def test_the_axis_names_round_points(count: int, names: tuple[str, ...], shown: 
     spec = one_panel(ControlPanel("", [1.0] * count, ucl=2.0, lcl=0.0), point_labels=names)
     (ticks,) = of(spec, Group, "ticks")
     assert sorted(mark.text for mark in ticks.marks if isinstance(mark, Text)) == sorted(shown)
+
+
+def test_the_name_of_the_axis_has_room_beside_plots_without_limits() -> None:
+    spec = one_panel(ControlPanel("", [1.0, 2.0]), x_name="检验批次")
+    assert "检验批次" in words(spec)
+    assert outside(spec) == []
 
 
 def test_all_words_of_the_chart_come_from_the_caller() -> None:

@@ -70,8 +70,11 @@ def test_the_lower_limit_is_an_edge_and_a_value_on_it_is_inside() -> None:
 
 
 def test_binary_noise_of_a_formula_does_not_put_a_value_outside() -> None:
-    (item,) = bins_of([10.050000000000001] * 3, usl=10.05, decimals=2)
-    assert item.outside == 0
+    noisy = 10.050000000000002
+    assert noisy > 10.05
+    assert [item.outside for item in bins_of([noisy] * 3, usl=10.05, decimals=2)] == [0]
+    assert sum(item.outside for item in bins_of([noisy, 10.0, 9.9], usl=10.05, decimals=2)) == 0
+    assert sum(item.outside for item in bins_of([noisy, 10.0, 10.06], usl=10.05, decimals=2)) == 1
 
 
 def test_the_resolution_is_found_in_the_values() -> None:
