@@ -22,7 +22,7 @@ _ABSENT = frozenset(ABSENT_WORDS)
 _REFERENCE = frozenset(label_key(word) for word in REFERENCE_WORDS)
 _MAY_BE_REFERENCE = re.compile(r"[(（\[]|参|ref", re.IGNORECASE)
 _BRACKETED_NUMBER = re.compile(r"[(\[]\s*[⌀ØøΦφ]?\s*[\d.]+\s*\S{0,4}\s*[)\]]")
-_REFERENCE_NOTE = re.compile(r"[(\[]([^()\[\]]*)[)\]]|(\S+)$")
+_REFERENCE_NOTES = re.compile(r"[(\[]([^()\[\]]*)[)\]]"), re.compile(r"(\S+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def is_reference(spec: str) -> bool:
     text = tidy(spec)
     if _BRACKETED_NUMBER.fullmatch(text):
         return True
-    words = [text, *(word for pair in _REFERENCE_NOTE.findall(text) for word in pair)]
-    return any(label_key(word) in _REFERENCE for word in words if word)
+    words = [text, *(word for notes in _REFERENCE_NOTES for word in notes.findall(text))]
+    return any(label_key(word) in _REFERENCE for word in words)
 
 
 def read_limits(written: Written, unit: str = "") -> Limits:

@@ -18,10 +18,11 @@ from openpyxl.cell.cell import Cell
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
 from quality.importing.parsed import ParsedWorkbook, Problem
-from quality.importing.wording import Language, sentence
+from quality.importing.wording import Language, sentence, title
 
 MAX_MARKS = 2000
 """More comments than this make Excel slow and help nobody; the list has all of them."""
@@ -95,14 +96,16 @@ def _write_list(workbook: Workbook, problems: Sequence[Problem], language: Langu
         other.sheet_view.tabSelected = other is sheet  # several selected tabs would be edited as one
     sheet.append(_HEADINGS[language])
     for number, problem in enumerate(problems, start=1):
-        sheet.append((number, problem.sheet, problem.address, problem.title, sentence(problem, language)))
+        sheet.append(
+            (number, problem.sheet, problem.address, title(problem, language), sentence(problem, language))
+        )
         for cell in sheet[number + 1]:
             if isinstance(cell.value, str) and cell.value.startswith(_FORMULA_STARTS):
                 cell.data_type = "s"  # what a file holds must not become a formula here
         if problem.address and problem.sheet in workbook.sheetnames:
             link = sheet.cell(row=number + 1, column=3)
             quoted = problem.sheet.replace("'", "''")
-            link.hyperlink = f"#'{quoted}'!{problem.address}"
+            link.hyperlink = Hyperlink(ref=link.coordinate, location=f"'{quoted}'!{problem.address}")
             link.font = Font(color="FF0563C1", underline="single")
     for cell in sheet[1]:
         cell.font = Font(bold=True)

@@ -246,15 +246,18 @@ def sentence(problem: Problem, language: Language = "zh") -> str:
     return SENTENCES[problem.code][language == "en"].format_map(params)
 
 
+def title(problem: Problem, language: Language = "zh") -> str:
+    """Return the column or label that a problem speaks of; what the file itself names stays as it is."""
+    return _ENGLISH_TITLES.get(problem.title, problem.title) if language == "en" else problem.title
+
+
 def place(problem: Problem, language: Language = "zh") -> str:
     """Return where a problem is: sheet, address and column title, as far as they are known."""
     where = f"{problem.sheet}!{problem.address}" if problem.address else problem.sheet
-    title = problem.title
-    if not title:
+    named = title(problem, language)
+    if not named:
         return where
-    if language == "en":
-        return f"{where} ({_ENGLISH_TITLES.get(title, title)})".lstrip()
-    return f"{where}（{title}）"
+    return f"{where} ({named})".lstrip() if language == "en" else f"{where}（{named}）"
 
 
 def line(problem: Problem, language: Language = "zh") -> str:
