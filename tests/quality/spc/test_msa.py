@@ -57,6 +57,8 @@ def test_pooled_table_of_minitabs_run_on_the_same_data() -> None:
     """F of part 245.614 and operator 39.617 against the pooled mean square 0.03997 with 78 degrees of
     freedom.
     """
+    full = gauge_rr(PARTS).anova
+    assert (full[0].f, full[1].f) == pytest.approx((492.291, 79.406), abs=6e-4)  # against the interaction
     part, operator, error, total = gauge_rr(PARTS).anova_pooled
     assert (part.f, operator.f) == pytest.approx((245.614, 39.617), abs=6e-4)
     assert (error.df, round(error.ms, 5)) == (78, 0.03997)
@@ -136,6 +138,14 @@ def test_categories_lose_their_decimals_and_are_one_at_least() -> None:
     study = gauge_rr(PARTS)
     exact = 1.41 * study.sd["part"] / study.sd["grr"]
     assert 4.8 < exact < 4.9 and study.ndc == 4
+    # The manual's factor is 1.41, not the root of 2: a ratio of 3.54 is not yet 5 categories.
+    residual = PARTS - PARTS.mean(axis=(1, 2), keepdims=True)
+    effects = np.linspace(-1, 1, 10)[:, None, None]
+    error = study.variance["grr"], study.variance["repeatability"]
+    scale = np.sqrt((3.54**2 * error[0] + error[1] / 9) / np.var(effects, ddof=1))
+    near = gauge_rr(residual + scale * effects)
+    assert near.sd["part"] / near.sd["grr"] == pytest.approx(3.54, abs=1e-3)
+    assert near.ndc == 4
 
 
 def test_equal_values_have_no_percentages() -> None:

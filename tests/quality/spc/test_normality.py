@@ -87,6 +87,8 @@ def test_shift_and_scale_change_nothing_but_the_sign_of_skewness() -> None:
 def test_p_of_lilliefors_is_uniform_on_normal_samples() -> None:
     rng = np.random.default_rng(1986)
     p = np.array([normality(rng.normal(size=20)).lilliefors_p for _ in range(1500)])
+    large = np.array([normality(rng.normal(size=300)).lilliefors_p for _ in range(1000)])
+    assert np.mean(large <= 0.05) == pytest.approx(0.05, abs=0.03)
     for level in (0.05, 0.2, 0.5):
         assert np.mean(p <= level) == pytest.approx(
             level, abs=4 * math.sqrt(level * (1 - level) / len(p)) + 0.01
