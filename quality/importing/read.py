@@ -144,15 +144,19 @@ class _BlockReader:
         )
 
     def fields(self) -> dict[str, str]:
-        """Return the header, cleaned; what is required and missing becomes a problem."""
+        """Return the header, cleaned; what is missing and required becomes a problem.
+
+        By the profile, and in any case what a report is known by.
+        """
         fields: dict[str, str] = {}
-        for rule in self._layout.profile.fields:
-            found = self._block.fields.get(rule.key)
-            text = self._field(rule.key, found) if found else ""
-            if text == "" and found is None and self._kind in rule.required_for:
-                self._report_missing(rule.key)
-            if text:
-                fields[rule.key] = text
+        identity = (PARTY_FIELD[self._kind], "part_number", "lot")
+        for key in FIELD_BY_KEY:
+            rule = self._layout.fields.get(key)
+            found = self._block.fields.get(key)
+            if found is None and (key in identity or (rule and self._kind in rule.required_for)):
+                self._report_missing(key)
+            if found and (text := self._field(key, found)):
+                fields[key] = text
         self._unit = fields.get("unit", "")
         return fields
 

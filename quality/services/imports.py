@@ -23,7 +23,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.utils.translation import gettext as _
 
 from quality.choices import Status
@@ -310,7 +310,7 @@ def _store_report(
         setattr(row, key, report[key])
     row.inspected_on = date.fromisoformat(report["inspected_on"]) if report["inspected_on"] else None
     row.revision = planned.revision
-    _insert_entries(kind.entry_model, _entries(report, row, part, kind))
+    _insert(_entries(report, row, part, kind))
     kind.log_model.objects.create(
         report=row,
         revision=row.revision,
@@ -384,7 +384,7 @@ def _characteristics(part: Part, entries: Sequence[ParsedEntry]) -> dict[tuple[s
     missing = [entry for entry in entries if (entry.name, entry.occurrence) not in known]
     if not missing:
         return known
-    Characteristic.objects.bulk_create(
+    _insert(
         [
             Characteristic(
                 part=part,
@@ -402,22 +402,25 @@ def _characteristics(part: Part, entries: Sequence[ParsedEntry]) -> dict[tuple[s
     return {(one.name, one.occurrence): one for one in part.characteristics.all()}
 
 
-def _insert_entries(model: type[ReportEntry], entries: Sequence[ReportEntry]) -> None:
-    """Insert rows with one prepared statement, run many times.
+def _insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> None:
+    """Insert rows of one model with one prepared statement, run many times.
 
-    `bulk_create` builds one long statement for every 35 rows on SQLite; for ten thousand
-    entries that costs several times as much.
+    `bulk_create` builds a long statement for every 35 rows on SQLite; for ten thousand rows
+    that costs several times as much.
     """
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    if not rows:
+        return
+    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
+    rest = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places})",  # noqa: S608
+            f"INSERT INTO {quote(rows[0]._meta.db_table)} ({columns}) VALUES ({places}){rest}",  # noqa: S608
             [
-                [field.get_db_prep_save(field.pre_save(entry, True), connection) for field in fields]
-                for entry in entries
+                [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+                for row in rows
             ],
         )
 
