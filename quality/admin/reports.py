@@ -610,7 +610,7 @@ def report_tiles(request: HttpRequest) -> Iterable[Tile]:
         yield Tile(
             label=_("%(kind)s 异常报告") % {"kind": kind.code},
             value=abnormal,
-            tone="red" if abnormal else "blue" if pending else "green",
-            note=_("%(count)d 份待判定") % {"count": pending} if pending else "",
+            tone="blue" if pending else "green",
+            note=_("%(count)d 份待判定") % {"count": pending} if pending else _("全部已判定"),
             url=list_url(kind.report_model, status__exact=Status.ABNORMAL),
         )

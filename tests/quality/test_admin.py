@@ -201,6 +201,25 @@ def test_deleting_says_how_many_entries_go_along_without_listing_them(client: Cl
     assert "内径" not in page
 
 
+def test_chosen_reports_are_deleted_together_with_what_is_theirs(client: Client) -> None:
+    client.force_login(builders.superuser())
+    gone, kept = [builders.report(entries=2) for _each in range(2)], builders.report(entries=1)
+    data = {"action": "delete_selected", "index": "0", "_selected_action": [row.pk for row in gone]}
+    url = reverse("admin:quality_iqcreport_changelist")
+    assert "IQC 报告项目: 4" in client.post(url, data).text
+    client.post(url, data | {"post": "yes"})
+    assert list(IQCReport.objects.all()) == [kept]
+    assert IQCReportEntry.objects.count() == 1
+
+
+def test_the_first_page_counts_abnormal_and_waiting_reports(inspector: Client) -> None:
+    builders.report(status=Status.ABNORMAL)
+    builders.report(status=Status.PENDING)
+    tiles = {tile.label: tile for tile in inspector.get(reverse("admin:index")).context["tiles"]}
+    assert (tiles["IQC 异常报告"].value, tiles["IQC 异常报告"].note) == (1, "1 份待判定")
+    assert (tiles["OQC 异常报告"].value, tiles["OQC 异常报告"].note) == (0, "全部已判定")
+
+
 def test_an_inspector_deletes_nothing(inspector: Client) -> None:
     report = builders.report()
     assert inspector.post(reverse("admin:quality_iqcreport_delete", args=[report.pk])).status_code == 403
