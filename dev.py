@@ -15,6 +15,8 @@ NEEDED = (3, 11)
 
 def use_the_right_python() -> None:
     """Go on with Python 3.11, for which the requirements are pinned, or say that it is missing."""
+    if os.name != "posix":
+        sys.exit("dev.py runs on Linux (and macOS). On Windows, use it inside WSL.")
     if sys.version_info[:2] == NEEDED:
         return
     name = f"python{NEEDED[0]}.{NEEDED[1]}"

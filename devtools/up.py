@@ -54,7 +54,7 @@ class Options:
 
 def up(options: Options) -> int:
     """Bring everything up and keep it up until Ctrl-C or SIGTERM."""
-    VAR.mkdir(exist_ok=True)
+    VAR.mkdir(mode=0o700, exist_ok=True)  # holds the database, keys and imported files
     LOGS.mkdir(exist_ok=True)
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have told us to ignore the first
         signal.signal(number, _interrupt)

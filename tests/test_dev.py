@@ -16,6 +16,7 @@ import urllib.request
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,6 +48,12 @@ def test_another_python_goes_on_as_the_right_one(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(dev.os, "execv", lambda *words: became.append(words))
     dev.use_the_right_python()
     assert became == [("/usr/bin/python3.11", ["/usr/bin/python3.11", "dev.py", "up"])]
+
+
+def test_windows_is_told_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "os", SimpleNamespace(name="nt"))
+    with pytest.raises(SystemExit, match="inside WSL"):
+        dev.use_the_right_python()
 
 
 @pytest.fixture

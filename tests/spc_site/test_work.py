@@ -6,11 +6,13 @@ import contextlib
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -18,8 +20,8 @@ from django.db import connection
 from spc_site import clock, jobs
 from spc_site.models import WorkerBeat
 from tests.bells.jobs import NAME, Pieces, do_pieces_job, is_due
-from tests.live import Workers, child_environment
-from tests.services import Redis, wait_until
+from tests.live import MANAGE, ROOT, Workers, child_environment
+from tests.services import Postgres, Redis, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -204,6 +206,30 @@ def test_a_locked_database_is_waited_out(workers: Callable[..., Workers], pieces
     wait_until(
         lambda: WorkerBeat.objects.get(pid=pump).beat_at > before, seconds=30, what="the pump beats again"
     )
+
+
+def test_a_database_server_may_crash_and_come_back(
+    postgres: Postgres, workers: Callable[..., Workers], pieces: Pieces
+) -> None:
+    group = workers()
+    group.environment |= {"DATABASE_URL": postgres.url}
+    migrated = subprocess.run([*MANAGE, "migrate", "-v0"], env=group.environment, cwd=ROOT, check=False)
+    assert migrated.returncode == 0
+    group.spawn()
+
+    def last_beat() -> float:
+        with psycopg.connect(postgres.url) as link:
+            row = link.execute("SELECT extract(epoch FROM max(beat_at)) FROM spc_site_workerbeat").fetchone()
+        return float((row and row[0]) or 0)
+
+    group.wait_until(last_beat, seconds=40, what="the pump beats")
+    postgres.kill()
+    time.sleep(3)
+    postgres.start()
+    before = last_beat()
+    pieces.add(3)
+    group.wait_until(lambda: len(pieces.done()) == 3, seconds=40, what="the pump drains again")
+    group.wait_until(lambda: last_beat() > before, seconds=40, what="the pump beats again")
 
 
 def test_once_drains_everything_and_returns(pieces: Pieces) -> None:
