@@ -56,12 +56,12 @@ def _make(line: Step) -> str:
             f"There is too little space on the disk: {free // 2**20} MB free,"
             f" {NEEDED_BYTES // 2**20} MB needed."
         )
-    if uv := shutil.which("uv"):
-        argv = [uv, "venv", "--clear", "--python", sys.executable, str(VENV)]
-    elif importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
-        raise Trouble("Python lacks venv. On Debian: sudo apt-get install python3-venv")
-    else:
+    if all(importlib.util.find_spec(name) for name in ("ensurepip", "venv")):
         argv = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    elif uv := shutil.which("uv"):  # can do without Debian's python3-venv
+        argv = [uv, "venv", "--clear", "--python", sys.executable, str(VENV)]
+    else:
+        raise Trouble("Python lacks venv. On Debian: sudo apt-get install python3-venv")
     run_quietly(argv, line=line, doing="making", log="install")
     return "made"
 
@@ -83,12 +83,18 @@ def _is_installed(requirements: str) -> bool:
 
 
 def _install(requirements: str, line: Step) -> str:
+    pinned = ["--require-hashes", "-r", requirements]
+    pip = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar", "off", *pinned]
+    installers = [pip] if (VENV / "bin" / "pip").exists() else []
     if uv := shutil.which("uv"):
-        argv = [uv, "pip", "install", "--python", str(PYTHON), "--require-hashes", "-r", requirements]
-    else:
-        pip = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
-        argv = [*pip, "--require-hashes", "-r", requirements]
-    run_quietly(argv, line=line, doing="installing", log="install", env=environment())
+        installers.insert(0, [uv, "pip", "install", "--python", str(PYTHON), *pinned])
+    for argv in installers:
+        try:
+            run_quietly(argv, line=line, doing="installing", log="install", env=environment())
+            break
+        except Trouble:  # uv does not know what pip is told about its index; pip has the last word
+            if argv is installers[-1]:
+                raise
     stamps = {requirements: _digest(requirements)}
     if requirements == DEVELOPMENT:  # holds all of production at the same versions; a test says so
         stamps[PRODUCTION] = _digest(PRODUCTION)

@@ -67,6 +67,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
         environment, "run_quietly", lambda argv, **_: ran.append([str(word) for word in argv])
     )
     monkeypatch.setattr(environment.shutil, "which", lambda _name: None)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "pip").touch()
     return ran
 
 
@@ -81,7 +83,7 @@ def test_python_without_venv_names_the_debian_package(
     assert bare == []
 
 
-def test_uv_makes_the_environment_where_it_is_on_the_path(
+def test_uv_makes_the_environment_where_python_cannot(
     bare: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment.importlib.util, "find_spec", lambda _name: None)
@@ -89,6 +91,19 @@ def test_uv_makes_the_environment_where_it_is_on_the_path(
     environment.prepare("requirements.txt")
     assert [words[:2] for words in bare] == [["/opt/uv", "venv"], ["/opt/uv", "pip"]]
     assert "--require-hashes" in bare[1]
+
+
+def test_pip_has_the_last_word_where_uv_fails(bare: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(argv: list[object], **_: object) -> None:
+        bare.append([str(word) for word in argv])
+        if argv[0] == "/opt/uv":
+            raise Trouble("uv knows no index")
+
+    monkeypatch.setattr(environment.shutil, "which", lambda name: f"/opt/{name}")
+    monkeypatch.setattr(environment, "run_quietly", run)
+    environment.prepare("requirements.txt")
+    assert [words[1:3] for words in bare] == [["-m", "venv"], ["pip", "install"], ["-m", "pip"]]
+    assert environment._is_installed("requirements.txt")
 
 
 def test_too_little_space_is_told_before_anything_is_made(
