@@ -57,7 +57,7 @@ MISSING: dict[str, Promise] = {
     "no_lsl": gettext_lazy("没有规格下限"),
     "no_usl": gettext_lazy("没有规格上限"),
     "no_limits": gettext_lazy("没有规格限"),
-    "one_sided": gettext_lazy("单侧规格没有这个指标"),
+    "one_sided": gettext_lazy("单侧规格无此指标"),
     "lower_bound": gettext_lazy("下限是物理边界，不是公差"),
     "upper_bound": gettext_lazy("上限是物理边界，不是公差"),
     "zero_tolerance": gettext_lazy("上下限相等，公差为零"),
@@ -365,18 +365,14 @@ def _good_number(entry: EntryLike, cpk_limit: Decimal | None) -> str:
 
 
 def _out_of_spec_short(reason: Mapping[str, Any], entry: EntryLike) -> str:
-    values = reason["values"]
-    if len(values) != 1:
-        return _("%(bad)s/%(all)s 个值超出 %(limit)s") % {
-            **_counts(reason, entry),
-            "limit": _limit_of(reason),
-        }
-    match reason.get("side"):
-        case "upper":
-            return f"{values[0]} > {_limit_of(reason)}"
-        case "lower":
-            return f"{values[0]} < {_limit_of(reason)}"
-    return str(values[0])
+    values, limit = reason["values"], _limit_of(reason)
+    sign = {"upper": ">", "lower": "<"}.get(reason.get("side", ""), "")
+    if len(values) == 1:
+        return f"{values[0]} {sign} {limit}" if sign else str(values[0])
+    words = {**_counts(reason, entry), "sign": sign, "limit": limit}
+    if sign:
+        return _("%(bad)s/%(all)s 个值 %(sign)s %(limit)s") % words
+    return _("%(bad)s/%(all)s 个值超出 %(limit)s") % words
 
 
 def _limit_of(reason: Mapping[str, Any]) -> str:

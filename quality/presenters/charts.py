@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from spc_site.lib import svg
 _SPARK_POINTS = 48
 
 _SIDES = {"high": "upper", "low": "lower", "both": "both"}
+_SIDE_NAMES = {"upper": "USL", "lower": "LSL", "both": "LSL USL"}
 _CHART_PARTS = {"x": "i"}
 """Where the engine's name of a chart differs from the stored one."""
 
@@ -76,6 +77,7 @@ def chart_labels(*, is_single: bool = False) -> svg.Labels:
 
 
 def control_view(entry: ReportEntry, chart: spc.ControlChart, subgroup_size: int) -> ControlView:
+    """Draw the charts of an entry, name every mark on them, and say where the limits come from."""
     alarming = {
         (str(reason["rule"]), reason["chart"])
         for reason in entry.reasons
@@ -83,7 +85,7 @@ def control_view(entry: ReportEntry, chart: spc.ControlChart, subgroup_size: int
     }
     name = str(CHART_TITLES[chart.chart])
     is_single = chart.chart == "i_mr"
-    panels = [_panel(entry, series, alarming, is_single=is_single) for series in chart.series]
+    panels = [_panel(entry, series, alarming) for series in chart.series]
 
     def build(layout: svg.LayoutName) -> svg.ChartSpec:
         return svg.control_chart(
@@ -118,15 +120,22 @@ def _limits_remark(entry: ReportEntry, chart: spc.ControlChart, *, is_single: bo
     return _("控制限由本报告 %(count)s 组算出") % words
 
 
-def _panel(
-    entry: ReportEntry, series: spc.Series, alarming: set[tuple[str, str]], *, is_single: bool
-) -> svg.ControlPanel:
-    by_point: dict[int, list[spc.Violation]] = defaultdict(list)
-    for violation in series.violations:
-        by_point[violation.point].append(violation)
-    part = _CHART_PARTS.get(series.kind, series.kind)
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Why one point is marked: the name drawn beside it, the sentence shown on touch."""
+
+    point: int
+    name: str
+    text: str
+    is_alarm: bool
+
+
+def _panel(entry: ReportEntry, series: spc.Series, alarming: set[tuple[str, str]]) -> svg.ControlPanel:
+    marks: dict[int, list[_Mark]] = defaultdict(list)
+    for mark in (*_beyond_specification(entry, series), *_broken_rules(entry, series, alarming)):
+        marks[mark.point].append(mark)
     decimals = wording.decimals_of(entry)
-    shows_spec = series.kind == "x"
+    shows_spec = series.kind == "x"  # a mean inside the specification says nothing of its values
     return svg.ControlPanel(
         str(PANEL_NAMES[series.kind]),
         series.points.tolist(),
@@ -140,13 +149,34 @@ def _panel(
         violations=[
             svg.Violation(
                 point,
-                tuple(violation.rule for violation in found),
-                "\n".join(wording.reason_text(_as_reason(series, [one]), entry) for one in found),
-                alarm=any((one.rule, part) in alarming for one in found),
+                tuple(mark.name for mark in found),
+                "\n".join(mark.text for mark in found),
+                alarm=any(mark.is_alarm for mark in found),
             )
-            for point, found in sorted(by_point.items())
+            for point, found in sorted(marks.items())
         ],
     )
+
+
+def _broken_rules(entry: ReportEntry, series: spc.Series, alarming: set[tuple[str, str]]) -> Iterator[_Mark]:
+    part = _CHART_PARTS.get(series.kind, series.kind)
+    for one in series.violations:
+        sentence = wording.reason_text(_as_reason(series, [one]), entry)
+        yield _Mark(one.point, one.rule, sentence, (one.rule, part) in alarming)
+
+
+def _beyond_specification(entry: ReportEntry, series: spc.Series) -> Iterator[_Mark]:
+    """Mark the single values that the verdict names; on charts of subgroups the grid below does."""
+    if series.kind != "x":
+        return
+    for reason in entry.reasons:
+        if reason.get("code") != ReasonCode.OUT_OF_SPEC:
+            continue
+        for point, value in zip(reason["points"], reason["values"], strict=True):
+            is_over = bool(entry.usl) and float(value) > float(entry.usl)
+            name, side, limit = ("USL", "upper", entry.usl) if is_over else ("LSL", "lower", entry.lsl)
+            one = reason | {"points": [point], "values": [value], "side": side, "limit": limit}
+            yield _Mark(point, name, wording.reason_text(one, entry), is_alarm=True)
 
 
 def _as_reason(series: spc.Series, found: Sequence[spc.Violation]) -> dict[str, Any]:
@@ -170,7 +200,11 @@ def _as_reason(series: spc.Series, found: Sequence[spc.Violation]) -> dict[str, 
 def _rule_notes(
     entry: ReportEntry, chart: spc.ControlChart, alarming: set[tuple[str, str]]
 ) -> list[RuleNote]:
-    notes = []
+    notes = [
+        RuleNote(_SIDE_NAMES[reason["side"]], wording.reason_text(reason, entry), is_alarm=True)
+        for reason in entry.reasons
+        if reason.get("code") == ReasonCode.OUT_OF_SPEC and chart.primary.kind == "x"
+    ]
     for series in chart.series:
         together: dict[tuple[str, str], list[spc.Violation]] = defaultdict(list)
         for violation in series.violations:
@@ -191,6 +225,7 @@ def _rule_notes(
 
 
 def histogram(entry: ReportEntry, measured: Sequence[float | None], capability: spc.Capability) -> SafeString:
+    """Draw the distribution with the specification and the fitted normal curve."""
     curve = None
     if capability.mean is not None and capability.sd_overall:
         curve = svg.normal_curve(_("正态拟合"), capability.mean, capability.sd_overall)

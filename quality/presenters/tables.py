@@ -22,8 +22,10 @@ _FOLDED_ROWS = 8
 ESTIMATORS = {
     "rbar": "R̄/d₂",
     "sbar": "S̄/c₄",
-    "mr": "M̄R̄/d₂",
+    "mr": "MR/d₂",
+    "median_mr": gettext_lazy("MR 中位数"),
     "pooled": gettext_lazy("合并标准差"),
+    "pooled_unbiased": gettext_lazy("合并标准差/c₄"),
 }
 
 

@@ -13,10 +13,11 @@ import pytest
 from alarms import services as alarms
 from notifications.choices import State
 from quality import presenters, spc
-from quality.choices import Chart, Status
+from quality.choices import Chart, Estimator, Status
 from quality.kinds import IQC
 from quality.models import JudgementDefaults
 from quality.presenters.numbers import tone_of_cpk
+from quality.presenters.tables import ESTIMATORS
 from quality.services.judgement import judge_report
 from quality.services.limits import lock_given_limits
 from tests import builders
@@ -50,7 +51,7 @@ def test_the_page_of_a_shifted_entry_tells_verdict_chart_and_numbers() -> None:
         SHIFTED, subgroup_size=5, characteristic=builders.characteristic(name="内径", alarm_rules=[1])
     )
     shown = presenters.entry_page(entry, DEFAULTS)
-    assert shown.verdict.headline.startswith("超差 · 5/40 个值超出 10.1 · CPK ")
+    assert shown.verdict.headline.startswith("超差 · 5/40 个值 > 10.1 · CPK ")
     assert shown.what.startswith("活塞环 内径")
     assert shown.what.endswith("10±0.1 mm")
     assert shown.control is not None
@@ -76,6 +77,22 @@ def test_pictures_are_drawn_for_phone_and_desktop_and_mark_the_violation() -> No
     assert "style=" not in shown.control.svg + shown.histogram
 
 
+def test_single_values_outside_the_specification_are_marked_with_the_limit_they_pass() -> None:
+    entry = _judged([*["10.00", "10.01", "9.99", "10.02"] * 5, "10.12", "9.80"])
+    shown = presenters.entry_page(entry, DEFAULTS)
+    assert shown.control is not None
+    assert (shown.control.notes[0].number, shown.control.notes[0].is_alarm) == ("LSL USL", True)
+    for svg in _svgs(shown.control.svg):
+        titles = "\n".join(title.text or "" for title in svg.iter("{http://www.w3.org/2000/svg}title"))
+        assert "第 21 个值超出规格上限 10.1：10.12" in titles
+        assert "第 22 个值低于规格下限 9.9：9.80" in titles
+
+
+@pytest.mark.parametrize("estimator", [one for one in Estimator if one != Estimator.AUTO])
+def test_every_estimator_has_a_name_for_the_table(estimator: str) -> None:
+    assert estimator in ESTIMATORS
+
+
 def test_indices_stand_under_their_proper_names_with_intervals() -> None:
     entry = _judged(SHIFTED, subgroup_size=5)
     rows = {row.name: row for row in presenters.entry_page(entry, DEFAULTS).capability}
@@ -95,7 +112,7 @@ def test_a_one_sided_specification_has_cpk_and_a_reason_for_no_cp() -> None:
     )
     rows = {row.name: row for row in presenters.entry_page(entry, DEFAULTS).capability}
     assert rows["CPK（全部标准差，报告口径）"].value != "—"
-    assert (rows["Cp（组内）"].value, rows["Cp（组内）"].why) == ("—", "单侧规格没有这个指标")
+    assert (rows["Cp（组内）"].value, rows["Cp（组内）"].why) == ("—", "单侧规格无此指标")
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,12 @@ def test_many_values_out_of_specification_are_counted_among_those_measured() -> 
         values=["74.001"] * 28 + [None, "74.040", "74.050"],
         reasons=[_out_of_spec([29, 30], ["74.040", "74.050"])],
     )
-    assert wording.verdict(entry).headline == "超差 · 2/30 个值超出 74.035"
+    assert wording.verdict(entry).headline == "超差 · 2/30 个值 > 74.035"
+
+
+def test_values_on_both_sides_are_counted_against_both_limits() -> None:
+    both = _out_of_spec([0, 1], ["73.9", "74.1"], "both")
+    assert wording.reason_short(both, _entry()) == "2/30 个值超出 73.965…74.035"
 
 
 def test_a_good_entry_shows_its_index_with_the_limit_it_keeps() -> None:
