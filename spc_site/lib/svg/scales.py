@@ -96,11 +96,9 @@ def nice_ticks(lo: float, hi: float, count: int = 5) -> Ticks:
     lo, hi = widen(lo, hi)
     step, decimals = nice_step(hi - lo, count)
     first, last = math.ceil(lo / step - 1e-9), math.floor(hi / step + 1e-9)
-    values: list[float] = []
-    for index in range(first, last + 1):
-        value = round(index * step, decimals) if decimals <= 15 else index * step
-        if not values or value > values[-1]:  # beside huge numbers the step may vanish in rounding
-            values.append(value)
+    values = [
+        round(index * step, decimals) if decimals <= 15 else index * step for index in range(first, last + 1)
+    ]
     return Ticks(tuple(values), tuple(format_value(v, decimals) for v in values), decimals)
 
 

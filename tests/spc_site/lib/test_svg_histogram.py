@@ -132,6 +132,20 @@ def test_the_curve_is_scaled_to_the_bars() -> None:
     assert min(y for _, y in line.parts[0]) == pytest.approx(tallest, abs=8)
 
 
+def test_a_wide_curve_does_not_flatten_the_bars() -> None:
+    bare = histogram(VALUES, title="t", decimals=3)
+    wide = histogram(VALUES, title="t", decimals=3, curves=[normal_curve("", 74.0, 5.0)])
+    assert of_role(wide, "bar")[0].width > 0.7 * of_role(bare, "bar")[0].width
+
+
+def test_limits_without_room_beside_the_target_stand_under_it_in_one_row() -> None:
+    values = [7.0 + 0.1 * i for i in range(60)]
+    spec = histogram(values, title="t", lsl=9.8, target=10.0, usl=10.2, decimals=1)
+    lsl, target, usl = (next(t for t in spec.texts() if t.text.startswith(w)) for w in ("LSL", "目标", "USL"))
+    assert lsl.y == usl.y > target.y
+    assert lsl.box.right < spec.frames[0].x(9.8) < spec.frames[0].x(10.2) < usl.box.left
+
+
 def test_two_curves_are_named() -> None:
     spec = histogram(
         VALUES, title="t", curves=[normal_curve("全部", 74, 0.01), normal_curve("组内", 74, 0.009), None]

@@ -80,6 +80,11 @@ def test_a_logarithmic_scale_puts_powers_at_equal_distances() -> None:
     assert logarithmic(7, 7, 0, 100)(7) == pytest.approx(50)
 
 
+def test_many_powers_of_ten_are_thinned() -> None:
+    ticks = log_ticks(1e-12, 1e12)
+    assert ticks.labels == ("1e-12", "1e-08", "0.0001", "1", "10000", "1e+08", "1e+12")
+
+
 def test_a_logarithmic_scale_needs_positive_ends() -> None:
     with pytest.raises(ValueError, match="positive"):
         logarithmic(0, 10, 0, 100)

@@ -97,6 +97,8 @@ def test_points_beyond_given_ends_are_left_out_not_bent_to_the_edge() -> None:
     spec = line_chart([Series("", [(0, 0), (1, 1), (2, 2), (9, 9)])], title="t", x_axis=Axis(hi=2.5))
     assert len(lines(spec, "series1")[0].parts[0]) == 3
     assert len(json.loads(spec.data)["s"][0]["p"]) == 3
+    low = line_chart([Series("", [(-9, -9), (1, 1), (2, 2)])], title="t", x_axis=Axis(lo=0.5))
+    assert len(lines(low, "series1")[0].parts[0]) == 2
 
 
 def test_a_lone_point_is_a_dot() -> None:
