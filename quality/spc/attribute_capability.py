@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from quality.spc.attribute_lines import check
 from quality.spc.capability import Interval
@@ -93,8 +93,8 @@ def binomial_capability(counts: Any, sizes: Any, *, confidence: float = 0.95) ->
         )
     tail = (1.0 - confidence) / 2.0
     p = found / items
-    low = float(stats.beta.ppf(tail, found, items - found + 1)) if found else 0.0
-    high = float(stats.beta.isf(tail, found + 1, items - found)) if found < items else 1.0
+    low = float(special.betaincinv(found, items - found + 1, tail)) if found else 0.0
+    high = float(special.betainccinv(found + 1, items - found, tail)) if found < items else 1.0
     intervals = {"p": Interval(low, high), "ppm": Interval(1e6 * low, 1e6 * high)}
     missing: dict[str, Missing] = {}
     z = _z(p, "z", missing)
@@ -140,8 +140,8 @@ def poisson_capability(
         )
     tail = (1.0 - confidence) / 2.0
     dpu = found / total
-    low = float(stats.gamma.ppf(tail, found)) / total if found else 0.0
-    high = float(stats.gamma.isf(tail, found + 1)) / total
+    low = float(special.gammaincinv(found, tail)) / total if found else 0.0
+    high = float(special.gammainccinv(found + 1, tail)) / total
     intervals = {"dpu": Interval(low, high), "yield_": Interval(float(np.exp(-high)), float(np.exp(-low)))}
     dpmo = None
     if opportunities is not None:
@@ -202,4 +202,4 @@ def _homogeneity(
         missing["homogeneity_p"] = Missing.ZERO_VARIANCE
         return None
     statistic = float(np.sum((found - expected) ** 2 / variance))
-    return float(stats.chi2.sf(statistic, len(found) - 1))
+    return float(special.chdtrc(len(found) - 1, statistic))

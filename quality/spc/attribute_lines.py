@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from quality.spc.blocks import total
 from quality.spc.errors import SpcInputError
@@ -114,7 +114,7 @@ def lines(
     centre = np.where(np.isnan(data.n), np.nan, rate * unit)
     largest = unit if chart in ("p", "np") else np.inf
     if method == "exact":
-        tail = float(stats.norm.sf(nsigma))
+        tail = float(special.ndtr(-nsigma))
         low, high = (quantile(data.n, rate, chart, q) for q in (tail, 1.0 - tail))
         scale = unit / data.n
         ucl, lcl = high * scale, low * scale
@@ -128,10 +128,15 @@ def lines(
 
 def quantile(n: FloatArray, rate: FloatArray, chart: str, q: float) -> FloatArray:
     """The smallest count that is not exceeded with probability q or more; NaN where n or rate is missing."""
+    rate = np.broadcast_to(rate, n.shape)
     if chart in ("p", "np"):
-        found = stats.binom.ppf(q, n, np.broadcast_to(rate, n.shape))
+        found = np.ceil(special.bdtrik(q, n, rate))
+        less = np.clip(found - 1.0, 0.0, n - 1.0)
+        one_less = special.betaincc(less + 1.0, n - less, rate)
     else:
-        found = stats.poisson.ppf(q, n * rate)
+        found = np.ceil(special.pdtrik(q, n * rate))
+        one_less = special.pdtr(np.maximum(found - 1.0, 0.0), n * rate)
+    found = np.where(one_less >= q, np.maximum(found - 1.0, 0.0), found)  # the inverse is not exact
     return np.asarray(found, dtype=np.float64)
 
 

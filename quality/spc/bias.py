@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from quality.spc.capability import Interval
 from quality.spc.errors import SpcInputError
@@ -104,8 +104,8 @@ def gauge_type1(
     if sd > 0:
         error = sd / np.sqrt(n)
         t = bias / error
-        reach = float(stats.t.isf((1.0 - confidence) / 2.0, n - 1)) * error
-        found |= {"t": float(t), "p": float(2.0 * stats.t.sf(abs(t), n - 1))}
+        reach = -float(special.stdtrit(n - 1, (1.0 - confidence) / 2.0)) * error
+        found |= {"t": float(t), "p": float(2.0 * special.stdtr(n - 1, -abs(t)))}
         interval = Interval(float(bias - reach), float(bias + reach))
     else:
         missing |= dict.fromkeys(("t", "p", "interval"), no_spread)
@@ -230,7 +230,7 @@ def _part(true: float, row: Any) -> PartBias:
         return PartBias(true, n, mean, bias, 0.0 if n > 1 else None, None, None)
     sd = float(np.std(row, ddof=1))
     t = bias / (sd / np.sqrt(n))
-    return PartBias(true, n, mean, bias, sd, float(t), float(2.0 * stats.t.sf(abs(t), n - 1)))
+    return PartBias(true, n, mean, bias, sd, float(t), float(2.0 * special.stdtr(n - 1, -abs(t))))
 
 
 def _line(at: Any, bias: Any, missing: dict[str, Missing]) -> dict[str, float | None]:
@@ -257,5 +257,5 @@ def _line(at: Any, bias: Any, missing: dict[str, Missing]) -> dict[str, float | 
     errors = s / np.sqrt(sxx), s * np.sqrt(1.0 / n + float(at.mean()) ** 2 / sxx)
     for name, value, error in (("slope", slope, errors[0]), ("intercept", intercept, errors[1])):
         t = value / error
-        found |= {f"{name}_t": float(t), f"{name}_p": float(2.0 * stats.t.sf(abs(t), n - 2))}
+        found |= {f"{name}_t": float(t), f"{name}_p": float(2.0 * special.stdtr(n - 2, -abs(t)))}
     return found

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special
 
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import FloatArray
@@ -67,12 +67,22 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How a family is fitted, built and tested. `ad_p` takes A², n and the parameters."""
+    """How a family is fitted, tested and built.
+
+    ad_p takes A², n and the parameters. scipy_name and arguments tell the distribution in scipy.stats.
+    """
 
     fit: Callable[[FloatArray], dict[str, float]]
-    frozen: Callable[..., Any]
     ad_p: Callable[[float, int, Mapping[str, float]], tuple[float | None, Relation]]
+    scipy_name: str
+    arguments: Callable[..., dict[str, float]]
     is_positive: bool = True
+
+    def frozen(self, **parameters: float) -> Any:
+        """The distribution with these parameters, from scipy.stats."""
+        from scipy import stats  # imported late: it takes longer than all the rest together
+
+        return getattr(stats, self.scipy_name)(**self.arguments(**parameters))
 
 
 def fit_distribution(values: Any, family: str) -> Fit:
@@ -197,6 +207,8 @@ def _fit_logistic(x: FloatArray) -> dict[str, float]:
         pull = 1.0 - 2.0 * tail
         return value, np.array([-np.sum(pull) / scale, len(z) - np.sum(pull * u)])
 
+    from scipy import optimize
+
     found = optimize.minimize(negative, np.zeros(2), jac=True, method="BFGS", options={"gtol": 1e-9 * len(z)})
     location, log_scale = found.x
     return {"location": middle + spread * float(location), "scale": float(spread * np.exp(log_scale))}
@@ -209,6 +221,8 @@ def _fit_loglogistic(x: FloatArray) -> dict[str, float]:
 
 def _root(rising: Callable[[float], float], start: float) -> float:
     """The positive root of a rising function, bracketed by doubling from a start."""
+    from scipy import optimize  # imported late, as scipy.stats is
+
     low = high = float(start)
     for _ in range(200):
         if rising(low) < 0:
@@ -285,28 +299,35 @@ def _p_unknown(_: float, __: int, ___: Mapping[str, float]) -> tuple[float | Non
 
 FAMILIES: dict[str, Family] = {
     "normal": Family(
-        _fit_normal, lambda mean, sd: stats.norm(loc=mean, scale=sd), _p_normal, is_positive=False
+        _fit_normal, _p_normal, "norm", lambda mean, sd: {"loc": mean, "scale": sd}, is_positive=False
     ),
-    "lognormal": Family(_fit_lognormal, lambda mu, sigma: stats.lognorm(sigma, 0.0, np.exp(mu)), _p_normal),
-    "weibull": Family(_fit_weibull, lambda shape, scale: stats.weibull_min(shape, 0.0, scale), _p_weibull),
-    "gamma": Family(_fit_gamma, lambda shape, scale: stats.gamma(shape, 0.0, scale), _p_gamma),
-    "exponential": Family(_fit_exponential, lambda scale: stats.expon(0.0, scale), _p_exponential),
-    "rayleigh": Family(_fit_rayleigh, lambda scale: stats.rayleigh(0.0, scale), _p_exponential),
-    "half_normal": Family(_fit_half_normal, lambda scale: stats.halfnorm(0.0, scale), _p_unknown),
+    "lognormal": Family(
+        _fit_lognormal, _p_normal, "lognorm", lambda mu, sigma: {"s": sigma, "scale": float(np.exp(mu))}
+    ),
+    "weibull": Family(
+        _fit_weibull, _p_weibull, "weibull_min", lambda shape, scale: {"c": shape, "scale": scale}
+    ),
+    "gamma": Family(_fit_gamma, _p_gamma, "gamma", lambda shape, scale: {"a": shape, "scale": scale}),
+    "exponential": Family(_fit_exponential, _p_exponential, "expon", lambda scale: {"scale": scale}),
+    "rayleigh": Family(_fit_rayleigh, _p_exponential, "rayleigh", lambda scale: {"scale": scale}),
+    "half_normal": Family(_fit_half_normal, _p_unknown, "halfnorm", lambda scale: {"scale": scale}),
     "largest_extreme": Family(
         _fit_largest_extreme,
-        lambda location, scale: stats.gumbel_r(loc=location, scale=scale),
         _p_weibull,
+        "gumbel_r",
+        lambda location, scale: {"loc": location, "scale": scale},
         is_positive=False,
     ),
     "logistic": Family(
         _fit_logistic,
-        lambda location, scale: stats.logistic(loc=location, scale=scale),
         _p_logistic,
+        "logistic",
+        lambda location, scale: {"loc": location, "scale": scale},
         is_positive=False,
     ),
-    "loglogistic": Family(_fit_loglogistic, lambda shape, scale: stats.fisk(shape, 0.0, scale), _p_logistic),
+    "loglogistic": Family(
+        _fit_loglogistic, _p_logistic, "fisk", lambda shape, scale: {"c": shape, "scale": scale}
+    ),
 }
 """By name. The square of a Rayleigh value is exponential and the logarithm of a Weibull one has an extreme
-value
-distribution, so they share their p values."""
+value distribution, so they share their p values."""

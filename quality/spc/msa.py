@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from quality.spc import constants
 from quality.spc.errors import SpcInputError
@@ -198,7 +198,7 @@ def _anova_row(
     if against is None or ms[against] <= 0:
         return AnovaRow(name, df[name], ss[name], ms[name])
     f = ms[name] / ms[against]
-    return AnovaRow(name, df[name], ss[name], ms[name], f, float(stats.f.sf(f, df[name], df[against])))
+    return AnovaRow(name, df[name], ss[name], ms[name], f, float(special.fdtrc(df[name], df[against], f)))
 
 
 def d2_star(n: int, ranges: int) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, stats
+from scipy import special
 
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import FloatArray, as_floats, fraction
@@ -181,15 +181,14 @@ def _covariance(groups: FloatArray) -> FloatArray:
 
 
 def _inverse(spread: FloatArray) -> FloatArray | None:
-    """The inverse by Cholesky of the correlations (units do not matter), or None where there is none."""
+    """The inverse by that of the correlations (units do not matter), or None where there is none."""
     deviation = np.sqrt(np.diag(spread))
     if not np.all(deviation > 0):
         return None
     correlation = spread / np.outer(deviation, deviation)
     if np.linalg.cond(correlation) > 1e12:
         return None
-    factor = linalg.cho_factor(correlation, lower=True)
-    return np.asarray(linalg.cho_solve(factor, np.eye(len(deviation))) / np.outer(deviation, deviation))
+    return np.asarray(np.linalg.inv(correlation) / np.outer(deviation, deviation))
 
 
 def _limits(m: int, n: int, p: int, alpha: float) -> tuple[float, float]:
@@ -197,10 +196,10 @@ def _limits(m: int, n: int, p: int, alpha: float) -> tuple[float, float]:
         df = m * n - m - p + 1
         if df < 1 or m < 1:
             return np.nan, np.nan
-        quantile = p * (n - 1) / df * float(stats.f.isf(alpha, p, df))
+        quantile = p * (n - 1) / df * float(special.fdtri(p, df, 1.0 - alpha))
         return (m - 1) * quantile if m > 1 else np.nan, (m + 1) * quantile
     if m <= p + 1:
         return np.nan, np.nan
-    first = (m - 1) ** 2 / m * float(stats.beta.isf(alpha, p / 2.0, (m - p - 1) / 2.0))
-    second = p * (m + 1) * (m - 1) / (m * (m - p)) * float(stats.f.isf(alpha, p, m - p))
+    first = (m - 1) ** 2 / m * float(special.betainccinv(p / 2.0, (m - p - 1) / 2.0, alpha))
+    second = p * (m + 1) * (m - 1) / (m * (m - p)) * float(special.fdtri(p, m - p, 1.0 - alpha))
     return first, second

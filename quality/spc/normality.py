@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import FloatArray, as_floats, read
@@ -157,6 +157,8 @@ def _shapiro(x: FloatArray, missing: dict[str, Missing]) -> dict[str, float | No
         reason = Missing.TOO_FEW_VALUES if few else Missing.TOO_MANY_VALUES
         missing |= {"shapiro_w": reason, "shapiro_p": reason}
         return {}
+    from scipy import stats  # imported late: it takes longer than everything else here
+
     scaled = (x - x[0]) / (x[-1] - x[0])  # W does not change, and scipy does not warn about tiny ranges
     w, p = stats.shapiro(scaled)
     return {"shapiro_w": float(w), "shapiro_p": float(p)}

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from quality.spc.inputs import FloatArray, as_floats
 from quality.spc.missing import Missing
@@ -140,6 +140,8 @@ def box_cox(values: Any) -> BoxCox:
         reason = Missing.NOT_POSITIVE
     if reason is not None:
         return _no_box_cox(n, reason)
+    from scipy import optimize  # imported late: half of the package never needs it
+
     logs = np.log(x) - np.mean(np.log(x))  # divided by the geometric mean, so that no power overflows
     found = optimize.minimize_scalar(
         lambda lam: -_likelihood(logs, lam), bounds=_LAMBDA_RANGE, method="bounded", options={"xatol": 1e-10}
@@ -170,6 +172,8 @@ def _likelihood(logs: FloatArray, lam: float) -> float:
 
 def _crossing(logs: FloatArray, lam: float, direction: float, level: float) -> float | None:
     """Where the likelihood falls to a level on one side of lambda, within four times the search range."""
+    from scipy import optimize
+
     step = 0.1
     while step <= 20.0:
         if _likelihood(logs, lam + direction * step) < level:

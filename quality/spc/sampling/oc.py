@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from quality.spc.errors import SpcInputError
 from quality.spc.sampling.tables import whole
@@ -67,15 +67,15 @@ def acceptance_probability(
     quality = _quality(p, upper=np.inf if model == "poisson" else 1.0)
     match model:
         case "binomial":
-            pa = stats.binom.cdf(ac, n, quality)
+            pa = special.bdtr(min(ac, n), n, quality)
         case "poisson":
-            pa = stats.poisson.cdf(ac, n * quality)
+            pa = special.pdtr(ac, n * quality)
         case "hypergeometric":
             if lot_size is None:
                 raise SpcInputError("lot_size", "the hypergeometric model needs the lot size")
             lot = whole("lot_size", lot_size, least=n)
             bad = np.round(np.nan_to_num(quality) * lot).astype(np.int64)
-            pa = np.where(np.isnan(quality), np.nan, stats.hypergeom.cdf(ac, lot, bad, n))
+            pa = np.where(np.isnan(quality), np.nan, hypergeometric_cdf(ac, lot, bad, n))
         case _:
             raise SpcInputError("model", f"unknown model {model!r}")
     return np.asarray(pa, dtype=np.float64)
@@ -133,10 +133,29 @@ def quality_at(n: int, ac: int, pa: float, *, model: Model = "binomial") -> floa
     if not 0.0 < pa < 1.0:
         raise SpcInputError("pa", f"must lie between 0 and 1, not {pa!r}")
     if model == "poisson":
-        return float(stats.gamma.isf(pa, ac + 1)) / n
+        return float(special.gammainccinv(ac + 1, pa)) / n
     if model != "binomial":
         raise SpcInputError("model", f"{model!r} has no continuous inverse")
-    return 1.0 if ac >= n else float(stats.beta.isf(pa, ac + 1, n - ac))
+    return 1.0 if ac >= n else float(special.betainccinv(ac + 1, n - ac, pa))
+
+
+def hypergeometric_cdf(ac: int, lot_size: int, bad: ArrayLike, n: int) -> FloatArray:
+    """Probability of at most `ac` of the `bad` items of a lot among n drawn without replacement."""
+    of_bad = np.asarray(bad, dtype=np.float64)
+    total = np.zeros(of_bad.shape)
+    for found in range(min(ac, n) + 1):
+        possible = (of_bad >= found) & (lot_size - of_bad >= n - found)
+        b = np.where(possible, of_bad, found)
+        ways = _log_choose(b, found) + _log_choose(np.maximum(lot_size - b, n - found), n - found)
+        total += np.where(possible, np.exp(ways - _log_choose(lot_size, n)), 0.0)
+    return np.minimum(total, 1.0)
+
+
+def _log_choose(n: ArrayLike, k: int) -> FloatArray:
+    whole_n = np.asarray(n, dtype=np.float64)
+    return np.asarray(
+        special.gammaln(whole_n + 1.0) - special.gammaln(k + 1.0) - special.gammaln(whole_n - k + 1.0)
+    )
 
 
 def _quality(p: ArrayLike, *, upper: float) -> FloatArray:

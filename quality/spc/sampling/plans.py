@@ -11,10 +11,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
-
 from quality.spc.errors import SpcInputError
-from quality.spc.sampling.oc import quality_at
+from quality.spc.sampling.oc import hypergeometric_cdf, quality_at
 from quality.spc.sampling.tables import Level, Severity, Standard, cell, code_letter, next_tighter, whole
 
 
@@ -204,7 +202,7 @@ def _smallest_zero_sample(lot_size: int, bad: int, risk: float) -> int:
     low, high = 1, lot_size
     while low < high:
         middle = (low + high) // 2
-        if stats.hypergeom.pmf(0, lot_size, bad, middle) <= risk * (1 + 1e-12):
+        if hypergeometric_cdf(0, lot_size, bad, middle) <= risk * (1 + 1e-12):
             high = middle
         else:
             low = middle + 1

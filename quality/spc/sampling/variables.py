@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import special
 
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import as_floats
@@ -325,29 +325,34 @@ def variables_acceptance_probability(
 
 
 def _acceptance(n: int, k: float, p: ArrayLike, sigma_known: bool) -> FloatArray:
-    z, root = stats.norm.isf(p), np.sqrt(n)
+    z, root = -special.ndtri(p), np.sqrt(n)
     if sigma_known:
-        return np.asarray(stats.norm.sf(root * (k - z)), dtype=np.float64)
+        return np.asarray(special.ndtr(root * (z - k)), dtype=np.float64)
     s, weight = _distribution_of_s(n)
-    return np.asarray(stats.norm.cdf(root * (z[..., None] - k * s)) @ weight, dtype=np.float64)
+    return np.asarray(special.ndtr(root * (z[..., None] - k * s)) @ weight, dtype=np.float64)
 
 
 @lru_cache(maxsize=64)
 def _distribution_of_s(n: int) -> tuple[FloatArray, FloatArray]:
     """Nodes and weights that integrate over s / sigma of a sample of n (Gauss-Legendre)."""
-    root = np.sqrt(n - 1.0)
-    low, high = stats.chi.ppf(1e-16, n - 1) / root, stats.chi.isf(1e-16, n - 1) / root
+    half = (n - 1.0) / 2.0
+    low, high = (
+        np.sqrt(special.gammaincinv(half, 1e-16) / half),
+        np.sqrt(special.gammainccinv(half, 1e-16) / half),
+    )
     nodes, weights = np.polynomial.legendre.leggauss(128)
     s = low + (high - low) * (nodes + 1.0) / 2.0
-    density = weights * stats.chi.pdf(s * root, n - 1)
+    density = weights * np.exp((2.0 * half - 1.0) * np.log(s) - half * s * s + half)
     return s, density / density.sum()
 
 
 def _k_at(n: int, p: float, pa: float, sigma_known: bool) -> float:
     """The k with which a sample of n accepts the quality p with probability pa."""
     if sigma_known:
-        return float(stats.norm.isf(p) + stats.norm.isf(pa) / np.sqrt(n))
-    start = float(stats.norm.isf(p))
+        return float(-special.ndtri(p) + -special.ndtri(pa) / np.sqrt(n))
+    from scipy import optimize  # imported late: only the design of plans needs it
+
+    start = float(-special.ndtri(p))
     reach = 1.0
     while _acceptance(n, start + reach, p, sigma_known) > pa:
         reach *= 2.0
@@ -365,7 +370,7 @@ def _fraction(q: ArrayLike, n: ArrayLike, sigma_known: bool) -> FloatArray:
     index, size = np.asarray(q, dtype=np.float64), np.asarray(n, dtype=np.float64)
     if sigma_known:
         size = np.where(size >= 2, size, np.nan)
-        return np.asarray(stats.norm.sf(index * np.sqrt(size / (size - 1.0))), dtype=np.float64)
+        return np.asarray(special.ndtr(-index * np.sqrt(size / (size - 1.0))), dtype=np.float64)
     size = np.where(size >= 3, size, np.nan)
     x = np.clip(0.5 - index * np.sqrt(size) / (2.0 * (size - 1.0)), 0.0, 1.0)
-    return np.asarray(stats.beta.cdf(x, size / 2.0 - 1.0, size / 2.0 - 1.0), dtype=np.float64)
+    return np.asarray(special.betainc(size / 2.0 - 1.0, size / 2.0 - 1.0, x), dtype=np.float64)
