@@ -71,6 +71,8 @@ MISSING: dict[str, Promise] = {
     "not_positive": gettext_lazy("有不大于零的值"),
     "no_fit": gettext_lazy("没有合适的分布"),
     "no_p_value": gettext_lazy("算不出 p 值"),
+    "none_nonconforming": gettext_lazy("没有不合格品"),
+    "all_nonconforming": gettext_lazy("全部不合格"),
     "singular": gettext_lazy("变量之间线性相关"),
 }
 
