@@ -342,7 +342,6 @@ class NotificationAdmin(ReadOnlyAdmin):
         "target",
         "event",
         "created_at",
-        "sent_at",
     )
     list_filter = ("status", "created_at", "channel", "event", "reason", "possible_duplicate")
     search_fields = ("title", "content", "target", "=message_id", "=correlation_id", "=subject")

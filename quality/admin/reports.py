@@ -79,7 +79,7 @@ class ReportAdmin(ReadOnlyAdmin):
         columns = ["lot", "status_badge", self.kind.party_field, "part", "report_no", "counts"]
         if len(self.kind.origins) > 1:
             columns.append("origin_shown")
-        return [*columns, "created_at"]
+        return [*columns, "created_at", "page"]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         origin = [OriginFilter] if len(self.kind.origins) > 1 else []
@@ -127,7 +127,7 @@ class ReportAdmin(ReadOnlyAdmin):
 
     # --- columns ---
 
-    @admin.display(description=gettext_lazy("异常 / 项目"), ordering="abnormal_count")
+    @admin.display(description=gettext_lazy("异常/项目"), ordering="abnormal_count")
     def counts(self, report: Report) -> SafeString:
         entries = list_url(self.kind.entry_model, report__id__exact=report.pk)
         return link(entries, f"{report.abnormal_count} / {report.entry_count}")
@@ -135,6 +135,10 @@ class ReportAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("来源"), ordering="origin")
     def origin_shown(self, report: Any) -> str:
         return str(Origin(report.origin).label) if report.origin else DASH
+
+    @admin.display(description=gettext_lazy("页面"))
+    def page(self, report: Report) -> SafeString:
+        return link(report.get_absolute_url(), _("打开"))
 
     @admin.display(description=gettext_lazy("异常项目"))
     def abnormal_list(self, report: Report) -> SafeString | str:
