@@ -141,7 +141,7 @@ def _entry_page(
         "entry": found,
         "report": report,
         "shown": presenters.entry_page(found, selectors.judgement_defaults()),
-        "facts": presenters.report_facts(report, logs),
+        "facts": presenters.report_facts(report, logs, revision=found.revision),
         "events": presenters.timeline(found, logs=logs, alarm=alarm, messages=told),
         "siblings": presenters.siblings(found, selectors.abnormal_entries(found)),
         "alarm": alarm,

@@ -30,9 +30,10 @@ class Fact:
     url: str = ""
 
 
-def report_facts(report: Report, logs: Sequence[Any]) -> list[Fact]:
-    """Return the header of a report as it was printed, and where it came from."""
-    log = next((one for one in logs if one.revision == report.revision), None)
+def report_facts(report: Report, logs: Sequence[Any], *, revision: int | None = None) -> list[Fact]:
+    """Return the header of a report as printed, and where a revision (by default the current) came from."""
+    revision = report.revision if revision is None else revision
+    log = next((one for one in logs if one.revision == revision), None)
     quantity = report.quantity
     if report.sample_size:
         quantity = _("%(quantity)s（抽样 %(sample)s）") % {
@@ -53,7 +54,7 @@ def report_facts(report: Report, logs: Sequence[Any]) -> list[Fact]:
     if log is not None:
         facts += [Fact(_("来源"), str(Origin(log.origin).label)), Fact(_("文件"), log.file_name)]
     if report.revision > 1:
-        facts.append(Fact(_("修订"), str(report.revision)))
+        facts.append(Fact(_("修订"), f"{revision} / {report.revision}"))
     return [fact for fact in facts if fact.text]
 
 

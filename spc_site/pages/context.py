@@ -16,7 +16,7 @@ from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import get_language, gettext_lazy
 
 from alarms import selectors as alarms
-from spc_site.health import system_banner
+from spc_site.health import system_banner, version
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "navigation": SimpleLazyObject(lambda: _links(request)),
         "banner": SimpleLazyObject(system_banner) if _is_signed_in(request) else "",
+        "version": version(),
         "other_language": {"code": other, "sign": _SIGNS[other]},
     }
 

@@ -259,6 +259,8 @@ def test_an_older_revision_says_so_and_leads_to_the_current_one(client: Client) 
     assert "报告已更正为修订 2" in page
     assert f'href="{new.get_absolute_url()}"' in page
     assert "修改数值" not in page
+    first, second = (log.file_name for log in report.import_logs.order_by("revision"))
+    assert first in page and second not in page
     assert "报告已更正" not in client.get(new.get_absolute_url()).content.decode()
 
 

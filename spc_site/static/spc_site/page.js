@@ -13,7 +13,7 @@ function poll() {
 
 /* Nobody may lose what is being typed or an open fold. */
 function isBusy(main) {
-  return main.contains(document.activeElement) || main.querySelector("details[open], .sheetform:target");
+  return (main !== document.activeElement && main.contains(document.activeElement)) || main.querySelector("details[open], .sheetform:target");
 }
 
 async function refresh(main) {
@@ -49,6 +49,13 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") document.querySelectorAll("details.person[open]").forEach((sheet) => (sheet.open = false));
+});
+
+/* A link that acts as a button answers the space bar, too. */
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || !event.target.matches("a[role=button]")) return;
+  event.preventDefault();
+  event.target.click();
 });
 
 /* "/" goes to the search, as people know it. */
