@@ -191,18 +191,31 @@ def test_the_workers_end_when_their_pump_is_killed(
     wait_until(lambda: not any(is_running(pid) for pid in pids), seconds=15, what="the workers have ended")
 
 
+@contextlib.contextmanager
+def locked_database() -> Iterator[None]:
+    """Let another program hold what every beat wants to write: all of SQLite, or the table."""
+    if connection.vendor == "sqlite":
+        with contextlib.closing(
+            sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+        ) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+    else:
+        with psycopg.connect(child_environment()["DATABASE_URL"]) as link:
+            link.execute("LOCK TABLE spc_site_workerbeat IN EXCLUSIVE MODE")  # reading is free
+            yield
+            link.rollback()
+
+
 def test_a_locked_database_is_waited_out(workers: Callable[..., Workers], pieces: Pieces) -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("one writer at a time is SQLite's")
     pump = workers().spawn()
     await_beats(1, role="pump")
-    with contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked_database():
         pieces.add(2)
         await_done(pieces, 2)  # looking needs no lock
         time.sleep(3)
         before = WorkerBeat.objects.get(pid=pump).beat_at
-        other.execute("ROLLBACK")
     wait_until(
         lambda: WorkerBeat.objects.get(pid=pump).beat_at > before, seconds=30, what="the pump beats again"
     )
