@@ -298,12 +298,11 @@ def place_flags(flags: Sequence[_Flag], x: Scale, measures: Layout) -> list[_Fla
 
 def _best_places(
     placed: list[_Flag], rest: list[_Flag], x: Scale, measures: Layout, rows: int
-) -> tuple[float, list[_Flag]] | None:
-    """Return the cheapest way to place the rest: centred labels, and limits in the same row, are best."""
+) -> tuple[int, list[_Flag]] | None:
+    """Return the way to place the rest with the fewest labels off their lines."""
     if not rest:
-        limits = {flag.row for flag in placed if flag.role == "spec"}
-        return sum(flag.anchor != "middle" for flag in placed) + 2.0 * (len(limits) > 1), placed
-    best: tuple[float, list[_Flag]] | None = None
+        return sum(flag.anchor != "middle" for flag in placed), placed
+    best: tuple[int, list[_Flag]] | None = None
     for flag in _flag_places(rest[0], x, measures, rows):
         if all(_clear(flag, other, x, measures) for other in placed):
             found = _best_places([*placed, flag], rest[1:], x, measures, rows)

@@ -161,3 +161,10 @@ def test_a_map_of_format_4_with_offsets_is_read() -> None:
     )
     table = struct.pack(">HHHHI", 0, 1, 3, 1, 12) + body
     assert fonts._characters(table, Path("x")) == ((65, 65),)
+
+
+def test_of_a_map_of_format_12_glyph_zero_is_missing() -> None:
+    # 65 → glyph 0 (missing), 66 → 1; 0x20000 … 0x20001 beyond the basic plane.
+    body = struct.pack(">HHIII", 12, 0, 40, 0, 2) + struct.pack(">6I", 65, 66, 0, 0x20000, 0x20001, 7)
+    table = struct.pack(">HHHHI", 0, 1, 3, 10, 12) + body
+    assert fonts._characters(table, Path("x")) == ((66, 66), (0x20000, 0x20001))

@@ -85,10 +85,13 @@ def test_a_picture_shows_ground_marks_and_dots_in_its_theme(cjk: FontFile, theme
     assert list(shown[round(first_dot[1] * 2), round(first_dot[0] * 2)]) == colour("blue")
 
 
-def test_the_margin_is_free(cjk: FontFile) -> None:
-    shown = pixels(render_png(render_svg(rings()), 760, font=cjk, margin=10))
-    assert (shown[:18] == 255).all()
-    assert (shown[:, :18] == 255).all()
+def test_the_margin_is_free_on_all_sides() -> None:
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40"/></svg>'
+    shown = pixels(render_png(svg, 120, margin=10))
+    black = (shown == 0).all(axis=2)
+    assert shown.shape[:2] == (120, 120)
+    assert black[20:100, 20:100].all()
+    assert black.sum() == 80 * 80
 
 
 def test_without_a_chinese_font_labels_are_english() -> None:
