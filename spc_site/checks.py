@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http.request import validate_host
 
 from spc_site import clock
@@ -87,7 +87,7 @@ def living_pump(**kwargs: Any) -> list[CheckMessage]:
     try:
         beats = WorkerBeat.objects.pumps()
         is_silent = beats.exists() and not beats.fresh(now=clock.now()).exists()
-    except DatabaseError:  # before the first migration
+    except AnyDatabaseError:  # before the first migration
         return []
     if not is_silent:
         return []

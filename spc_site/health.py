@@ -17,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -84,7 +84,7 @@ def examine() -> Health:
         beats = list(WorkerBeat.objects.all())
         names = jobs.due()
         due = {bell.name: _age_s(bell, now) for bell in jobs.doorbells() if bell.name in names}
-    except DatabaseError:
+    except AnyDatabaseError:
         return Health(database=False, redis=redis)
     pumps = [beat.beat_at for beat in beats if beat.role == WorkerBeat.Role.PUMP]
     workers = dict.fromkeys(jobs.QUEUES, 0)

@@ -28,7 +28,8 @@ from typing import Any
 import django_rq
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import connections, transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq.exceptions import DuplicateJobError
@@ -289,7 +290,7 @@ def _failed(name: str, doing: str, error: Exception) -> None:
     rest.failures += 1
     tally.add(failures=1)
     longest_s = LONGEST_REST_S
-    if isinstance(error, DatabaseError):
+    if isinstance(error, AnyDatabaseError):
         longest_s = LONGEST_REST_FROM_DATABASE_S
         logger.error("%s failed: bell=%s database error=%s", doing, name, error)
     else:

@@ -10,7 +10,8 @@ import threading
 import time
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, connections
+from django.db import Error as AnyDatabaseError
+from django.db import connections
 
 from spc_site import clock, jobs
 from spc_site.models import WorkerBeat
@@ -50,7 +51,7 @@ class Beat:
                 if self._end.wait(INTERVAL_S):
                     self.erase()
                     return
-            except DatabaseError as error:
+            except AnyDatabaseError as error:
                 logger.warning("beat not written: %s", type(error).__name__)
                 self._end.wait(INTERVAL_S)
             finally:
@@ -90,5 +91,5 @@ class Beat:
 
 def bury(pid: int) -> None:
     """Remove the beat of a child of this host that is known to be dead."""
-    with contextlib.suppress(DatabaseError):  # it is stale in a few seconds anyway
+    with contextlib.suppress(AnyDatabaseError):  # it is stale in a few seconds anyway
         WorkerBeat.objects.filter(host=socket.gethostname(), pid=pid).delete()
