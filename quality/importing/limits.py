@@ -87,10 +87,12 @@ def is_reference(spec: str) -> bool:
     return any(label_key(word) in _REFERENCE for word in words)
 
 
+@lru_cache(maxsize=8192)
 def read_limits(written: Written, unit: str = "") -> Limits:
-    """Return the limits of a row and everything that is wrong with them.
+    """Return the limits of a row and everything that is wrong with them; not to be changed.
 
-    Whether a row may lack limits is for the caller to say: a row of verdicts may.
+    Whether a row may lack limits is for the caller to say: a row of verdicts may. Answers are
+    kept, because a workbook prints the same form again and again, once for each lot.
     """
     limits = Limits(is_reference=is_reference(written.spec))
     spec = written.spec if written.spec not in _ABSENT else ""
@@ -189,7 +191,7 @@ def _finer(given: Decimal | None, computed: Decimal | None) -> Decimal | None:
     """Return the limit given in a column; of two that agree, the one with more decimals (73.950)."""
     if given is None or computed is None or given != computed:
         return computed if given is None else given
-    return min(given, computed, key=lambda number: int(number.as_tuple().exponent))
+    return given if len(str(given)) > len(str(computed)) else computed
 
 
 def _text(number: Decimal | None) -> str:

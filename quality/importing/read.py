@@ -17,7 +17,7 @@ from quality.importing.meanings import COLUMN_BY_KEY, FIELD_BY_KEY, PARTY_FIELD,
 from quality.importing.parsed import ParsedEntry, ParsedReport, ParsedWorkbook, Problem
 from quality.importing.profiles import Profile
 from quality.importing.values import Samples, clean_samples, verdict_of
-from spc_site.lib.columns import CellFault
+from spc_site.lib.columns import CellFault, clean_text
 from spc_site.lib.hashing import content_hash
 from spc_site.lib.sheets import (
     BLANK,
@@ -46,6 +46,7 @@ _ZEROS = re.compile(r"0+")
 _YEAR = re.compile(r"y", re.IGNORECASE)
 _CODES = {"part_number", "lot", "report_no", "drawing"}
 _NOTHING = Written()
+_SPECIAL = frozenset(SPECIAL_MARKS)
 _PRINTED_LENGTH = 200
 _SPECIFYING = {"spec", "nominal", "usl", "lsl"}
 _LIMIT_COLUMNS = ("nominal", "tolerance", "upper_tolerance", "lower_tolerance", "usl", "lsl")
@@ -324,7 +325,7 @@ class _RowReader:
             unit=unit if limits.exist or not read.is_attribute else "",
             gauge=texts.get("gauge", ""),
             grade=_GRADES.get(texts.get("grade", "").upper(), ""),
-            is_special=any(mark in name or mark in texts.get("item_no", "") for mark in SPECIAL_MARKS),
+            is_special=not _SPECIAL.isdisjoint(name + texts.get("item_no", "")),
             decimals=limits.decimals,
             values=read.values,
             marks={str(at + 1): mark for at, mark in read.marks.items()},
@@ -388,8 +389,13 @@ class _RowReader:
             if not self._has_spans or key in ("item", "item_no"):
                 return ""
             value = self._sheet.anchor(row, column)
+        column_object = COLUMN_BY_KEY[key]
+        if type(value) is str and column_object.clean is clean_text and not column_object.choices:
+            text = tidy(value)  # what `read` does, for nearly every text of nearly every file
+            if len(text) <= column_object.max_length:
+                return text
         try:
-            return COLUMN_BY_KEY[key].read(value)
+            return column_object.read(value)
         except CellFault as fault:
             self._block._problem(fault, row, column, COLUMN_BY_KEY[key].title)
             return ""

@@ -16,7 +16,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -113,6 +113,7 @@ def is_blank(value: CellValue) -> bool:
     return isinstance(value, str) and not value.strip()
 
 
+@lru_cache(maxsize=1024)
 def column_letters(column: int) -> str:
     """Return the letters of a column counted from 0: `A`, `Z`, `AA`."""
     letters = ""
