@@ -5,8 +5,10 @@ No queries: everything arrives loaded.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from quality import spc
@@ -24,18 +26,27 @@ def subgroup_size(characteristic: Characteristic, entry: ReportEntry) -> int:
 
 def rules_of(characteristic: Characteristic) -> spc.Rules:
     """Return the rules that are drawn: the preset with the parameters that were changed."""
-    rules = spc.rule_set(characteristic.rule_preset)
-    for rule_id, fields in characteristic.rule_parameters.items():
+    return _rules(characteristic.rule_preset, json.dumps(characteristic.rule_parameters))
+
+
+@lru_cache(maxsize=1024)
+def _rules(preset: str, parameters: str) -> spc.Rules:
+    rules = spc.rule_set(preset)
+    for rule_id, fields in json.loads(parameters).items():
         rules = rules.changed(rule_id, **fields)
     return rules
 
 
 def alarm_rules_of(characteristic: Characteristic, default: Sequence[Any]) -> spc.Rules:
     """Return those of the drawn rules that make an entry abnormal; empty by default."""
-    switched_on = [str(rule) for rule in (characteristic.alarm_rules or default)]
-    rules = rules_of(characteristic)
+    switched_on = tuple(str(rule) for rule in (characteristic.alarm_rules or default))
+    return _those_of(rules_of(characteristic), switched_on) if switched_on else spc.PRESETS["none"]
+
+
+@lru_cache(maxsize=1024)
+def _those_of(rules: spc.Rules, ids: tuple[str, ...]) -> spc.Rules:
     known = {rule.id for rule in rules}
-    return rules.only(*(rule for rule in switched_on if rule in known))
+    return rules.only(*(rule for rule in ids if rule in known))
 
 
 def plan_of(
@@ -49,12 +60,13 @@ def plan_of(
     chart = Chart.I_MR.value if subgroup_size == 1 else str(characteristic.chart)
     allowed = OF_SINGLE_VALUES if subgroup_size == 1 else OF_SUBGROUPS
     estimator = str(characteristic.estimator) if characteristic.estimator in allowed else "auto"
-    return spc.Plan(
-        chart=chart,
-        subgroup_size=subgroup_size,
-        estimator=estimator,
-        rules=rules_of(characteristic) if rules is None else rules,
-    )
+    return _plan(chart, subgroup_size, estimator, rules_of(characteristic) if rules is None else rules)
+
+
+@lru_cache(maxsize=1024)
+def _plan(chart: str, subgroup_size: int, estimator: str, rules: spc.Rules) -> spc.Plan:
+    """Return a checked plan; the thousands of characteristics of a report share a handful."""
+    return spc.Plan(chart=chart, subgroup_size=subgroup_size, estimator=estimator, rules=rules)
 
 
 def limits_of(row: ControlLimits | None) -> spc.Limits | None:

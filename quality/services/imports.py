@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, models, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from quality.choices import Status
@@ -34,6 +34,7 @@ from quality.importing.read import read_workbook
 from quality.kinds import Kind
 from quality.models import Characteristic, ImportProfile, Part
 from quality.models.reports import Report, ReportEntry
+from spc_site.bulk import collector_paused, insert_many
 from spc_site.errors import AppError
 from spc_site.lib.sheets import WorkbookError, read_bytes
 from spc_site.lib.text import tidy
@@ -43,6 +44,8 @@ log = logging.getLogger("quality.imports")
 _ATTEMPTS = 3
 """How often a store that another process crossed is tried again; the second time it finds the rows."""
 _HEADER = ("report_no", "quantity", "sample_size", "inspector", "drawing")
+_Characteristics: TypeAlias = "dict[tuple[str, int], tuple[int, int | None]]"
+"""Key and subgroup size of characteristics, by name and occurrence. Rows, not instances: they are many."""
 _PRINTED_MARKS = "marks"
 
 
@@ -120,6 +123,7 @@ def profiles(kind: Kind, *, name: str | None = None) -> list[Profile]:
         raise AppError("bad_profile", _("版式数据有误：%(error)s") % {"error": error}) from error
 
 
+@collector_paused()
 def parse_workbook(
     source: Path | bytes, *, kind: Kind, file_name: str = "", profile: str | None = None
 ) -> ParsedWorkbook:
@@ -151,6 +155,7 @@ def preview(parsed: ParsedWorkbook, *, kind: Kind, origin: str) -> ImportResult:
     )
 
 
+@collector_paused()
 def store(parsed: ParsedWorkbook, *, kind: Kind, origin: str, user: User | None = None) -> ImportResult:
     """Store every report of a workbook in one transaction, and ring for their judgement.
 
@@ -310,7 +315,7 @@ def _store_report(
         setattr(row, key, report[key])
     row.inspected_on = date.fromisoformat(report["inspected_on"]) if report["inspected_on"] else None
     row.revision = planned.revision
-    _insert(_entries(report, row, part, kind))
+    insert_many(_entries(report, row, part, kind))
     kind.log_model.objects.create(
         report=row,
         revision=row.revision,
@@ -354,13 +359,13 @@ def _entries(report: ParsedReport, row: Any, part: Part, kind: Kind) -> list[Rep
     printed_size = int(report["subgroup_size"] or 1)
     entries = []
     for parsed in report.entries:
-        characteristic = characteristics[parsed.name, parsed.occurrence]
+        characteristic, own_size = characteristics[parsed.name, parsed.occurrence]
         entries.append(
             kind.entry_model(
-                report=row,
+                report_id=row.pk,
                 revision=row.revision,
                 position=parsed.position,
-                characteristic=characteristic,
+                characteristic_id=characteristic,
                 item_no=parsed.item_no,
                 name=parsed.name,
                 spec=parsed.spec,
@@ -369,7 +374,7 @@ def _entries(report: ParsedReport, row: Any, part: Part, kind: Kind) -> list[Rep
                 usl=parsed.usl,
                 unit=parsed.unit,
                 gauge=parsed.gauge,
-                subgroup_size=characteristic.subgroup_size or printed_size,
+                subgroup_size=own_size or printed_size,
                 values=parsed.values,
                 printed=parsed.printed | ({_PRINTED_MARKS: parsed.marks} if parsed.marks else {}),
                 source=parsed.source,
@@ -378,16 +383,16 @@ def _entries(report: ParsedReport, row: Any, part: Part, kind: Kind) -> list[Rep
     return entries
 
 
-def _characteristics(part: Part, entries: Sequence[ParsedEntry]) -> dict[tuple[str, int], Characteristic]:
-    """Return the characteristics of a part by name and occurrence; missing ones are made. Three queries."""
-    known = {(one.name, one.occurrence): one for one in part.characteristics.all()}
+def _characteristics(part: Part, entries: Sequence[ParsedEntry]) -> _Characteristics:
+    """Return the characteristics that entries speak of; missing ones are made. Three queries."""
+    known = _known_characteristics(part)
     missing = [entry for entry in entries if (entry.name, entry.occurrence) not in known]
     if not missing:
         return known
-    _insert(
+    insert_many(
         [
             Characteristic(
-                part=part,
+                part_id=part.pk,
                 name=entry.name,
                 occurrence=entry.occurrence,
                 unit=entry.unit,
@@ -399,30 +404,12 @@ def _characteristics(part: Part, entries: Sequence[ParsedEntry]) -> dict[tuple[s
         ],
         ignore_conflicts=True,  # another report of the part may make them at the same moment
     )
-    return {(one.name, one.occurrence): one for one in part.characteristics.all()}
+    return _known_characteristics(part)
 
 
-def _insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> None:
-    """Insert rows of one model with one prepared statement, run many times.
-
-    `bulk_create` builds a long statement for every 35 rows on SQLite; for ten thousand rows
-    that costs several times as much.
-    """
-    if not rows:
-        return
-    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in fields)
-    places = ", ".join(["%s"] * len(fields))
-    rest = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {quote(rows[0]._meta.db_table)} ({columns}) VALUES ({places}){rest}",  # noqa: S608
-            [
-                [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
-                for row in rows
-            ],
-        )
+def _known_characteristics(part: Part) -> _Characteristics:
+    rows = part.characteristics.values_list("name", "occurrence", "pk", "subgroup_size")
+    return {(name, occurrence): (pk, subgroup_size) for name, occurrence, pk, subgroup_size in rows}
 
 
 def _keep(parsed: ParsedWorkbook) -> Path:
