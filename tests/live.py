@@ -41,7 +41,9 @@ def clean_environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in names and name.removesuffix("_FILE") not in names and not name.startswith("PYTEST_")
+        if name not in names
+        and name.removesuffix("_FILE") not in names
+        and not name.startswith(("PYTEST_", "DJANGO_"))
     }
     return {**kept, **dict.fromkeys(names, ""), "PYTHONWARNINGS": "default"}
 
@@ -239,5 +241,6 @@ class Browsing:
             route.abort()
 
     def _note_console(self, message: Any) -> None:
-        if message.type in {"error", "warning"}:
+        is_over = "ERR_CONNECTION_REFUSED" in message.text  # the server of the test has ended before the page
+        if message.type in {"error", "warning"} and not is_over:
             self._faults.append(f"console {message.type}: {message.text}")
