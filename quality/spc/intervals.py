@@ -53,7 +53,21 @@ def of_one_side(index: FloatArray, n: FloatArray, df: FloatArray, confidence: fl
 
 
 def _noncentrality(df: FloatArray, probability: float, statistic: FloatArray) -> FloatArray:
-    """Solve P(T <= statistic) = probability for the noncentrality; two steps sharpen the library's root."""
+    """Solve P(T <= statistic) = probability for the noncentrality; two steps sharpen the library's root.
+
+    Beyond _FAR (a limit typed with the wrong unit) the library's root finder takes minutes or for ever. There
+    the normal part of T is lost beside the noncentrality and the chi-square part alone decides, to 1e-9.
+    """
+    upper_tail = np.where(statistic > 0, probability, 1.0 - probability)
+    far = np.abs(statistic) > _FAR
+    limit = statistic * np.sqrt(special.chdtri(df, upper_tail) / df)
+    return np.where(far, limit, _near_noncentrality(df, probability, np.where(far, 0.0, statistic)))
+
+
+_FAR = 1e5
+
+
+def _near_noncentrality(df: FloatArray, probability: float, statistic: FloatArray) -> FloatArray:
     root = special.nctdtrinc(df, probability, statistic)
     step = 1e-4 * np.maximum(1.0, np.abs(root))
     for _ in range(2):
