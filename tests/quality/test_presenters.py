@@ -77,6 +77,15 @@ def test_pictures_are_drawn_for_phone_and_desktop_and_mark_the_violation() -> No
     assert "style=" not in shown.control.svg + shown.histogram
 
 
+def test_a_rule_that_does_not_alarm_is_drawn_in_amber_and_said_so() -> None:
+    shown = presenters.entry_page(_judged(SHIFTED, subgroup_size=5), DEFAULTS)
+    assert shown.control is not None
+    assert [note.is_alarm for note in shown.control.notes if note.number == "1"] == [False]
+    for svg in _svgs(shown.control.svg):
+        assert svg.findall(".//*[@class='ch-warn']")
+        assert not svg.findall(".//*[@class='ch-bad']")
+
+
 def test_single_values_outside_the_specification_are_marked_with_the_limit_they_pass() -> None:
     entry = _judged([*["10.00", "10.01", "9.99", "10.02"] * 5, "10.12", "9.80"])
     shown = presenters.entry_page(entry, DEFAULTS)

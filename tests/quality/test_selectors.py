@@ -196,6 +196,8 @@ def test_abnormal_neighbours_are_those_of_the_same_revision(django_assert_num_qu
     first, second = builders.abnormal_entry(report), builders.abnormal_entry(report)
     builders.entry(report)
     builders.abnormal_entry(builders.report(IQC))
+    report.revision = 2
+    builders.abnormal_entry(report)
     with django_assert_num_queries(1):
         assert selectors.abnormal_entries(first) == [(first.pk, first.name), (second.pk, second.name)]
 

@@ -136,6 +136,8 @@ def test_a_headline_tells_the_worst_first_and_not_more_than_two() -> None:
 
 def test_a_rule_makes_the_headline_only_where_nothing_harder_speaks() -> None:
     assert wording.verdict(_entry(reasons=[_rule()])).headline == "失控 · 规则 1：均值图第 37 组"
+    both = wording.verdict(_entry(reasons=[_rule(), _capability(0.97)]))
+    assert both.headline == "失控 · CPK 0.97 < 1.33"
 
 
 def test_many_values_out_of_specification_are_counted_among_those_measured() -> None:
