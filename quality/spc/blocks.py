@@ -5,14 +5,15 @@ contiguous axis, so that every step is one vector operation over all of them, wh
 A chart of single values has n = 1.
 
 One and many give the same bits: every operation works element by element along the characteristics, and sums
-over values are taken by `total`, a fixed tree of additions. (numpy's own `sum` changes its order with the
-shape of the array, a single characteristic would differ from the same one in a batch in the last digit.)
+over values are taken by `total`, a fixed tree of additions that zeros at the end do not change. (numpy's own
+`sum` changes its order with the shape of the array, a single characteristic would differ from the same one in
+a batch in the last digit.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -32,14 +33,20 @@ Number = TypeVar("Number", np.float64, np.int64)
 
 
 def total(x: NDArray[Number]) -> NDArray[Number]:
-    """Sum over the first axis by halving: as accurate as pairwise summation, the same for any last axis."""
+    """Sum over the first axis by pairs of neighbours, then pairs of pairs: as accurate as pairwise summation.
+
+    The last axis may have any length, and rows of zeros at the end may follow: the bits stay the same.
+    """
     if len(x) == 0:
         return np.zeros(x.shape[1:], dtype=x.dtype)
     while len(x) > 1:
-        half = len(x) // 2
-        folded = x[:half] + x[half : 2 * half]
-        if len(x) % 2:
-            folded[0] += x[-1]
+        even = len(x) - len(x) % 2
+        if even == len(x):
+            x = x[0::2] + x[1::2]
+            continue
+        folded = np.empty((even // 2 + 1, *x.shape[1:]), dtype=x.dtype)
+        np.add(x[0:even:2], x[1:even:2], out=folded[:-1])
+        folded[-1] = x[-1]
         x = folded
     first: NDArray[Number] = x[0]
     return first
@@ -49,7 +56,8 @@ def total(x: NDArray[Number]) -> NDArray[Number]:
 class Block:
     """`x` is (n, k, m) with zeros for missing values; `present` is None when nothing is missing.
 
-    `highest` and `lowest` are those of each subgroup, (k, m); -inf and inf for an empty one.
+    `highest` and `lowest` are those of each subgroup, (k, m); -inf and inf for an empty one. `points` (m,) is
+    the number of subgroups of each characteristic where that is not k for all.
 
     `present` and `sizes` have a last axis of 1 where all characteristics miss the same (a short last
     subgroup).
@@ -61,6 +69,7 @@ class Block:
     sizes: NDArray[np.int64]
     highest: FloatArray
     lowest: FloatArray
+    points: NDArray[np.int64] | None = None
 
     @property
     def subgroup_size(self) -> int:
@@ -73,6 +82,40 @@ class Block:
         return int(self.x.shape[2])
 
 
+def merged(groups: Sequence[Group]) -> Iterator[Group]:
+    """Fill up short series to the length of longer ones, so that ragged input makes few blocks.
+
+    Only groups too small for a block of their own are merged, and none is filled up to more than twice its
+    length. The groups must be alike in everything but the length.
+    """
+    waiting: list[Group] = []
+    by_length = sorted(groups, key=lambda group: group.data.shape[1], reverse=True)
+    for group in by_length:
+        if waiting:
+            longest = waiting[0].data
+            room = CHUNK_VALUES // max(1, int(np.prod(longest.shape[1:])))
+            members = sum(map(len, (one.indices for one in waiting)))
+            if members + len(group.indices) > room or 2 * group.data.shape[1] < longest.shape[1]:
+                yield _filled_up(waiting)
+                waiting = []
+        waiting.append(group)
+    if waiting:
+        yield _filled_up(waiting)
+
+
+def _filled_up(groups: Sequence[Group]) -> Group:
+    if len(groups) == 1:
+        return groups[0]
+    members = [len(group.indices) for group in groups]
+    data = np.full((sum(members), *groups[0].data.shape[1:]), np.nan)
+    start = 0
+    for group, count in zip(groups, members, strict=True):
+        data[start : start + count, : group.data.shape[1]] = group.data
+        start += count
+    lengths = np.repeat([group.data.shape[1] for group in groups], members)
+    return Group(np.concatenate([group.indices for group in groups]), data, lengths)
+
+
 def blocks(group: Group, subgroup_size: int) -> Iterator[Block]:
     """Cut a group into blocks of at most about CHUNK_VALUES values.
 
@@ -82,7 +125,13 @@ def blocks(group: Group, subgroup_size: int) -> Iterator[Block]:
     values_each = max(1, int(np.prod(group.data.shape[1:])))
     step = max(1, CHUNK_VALUES // values_each)
     for start in range(0, len(group.data), step):
-        yield _block(group.indices[start : start + step], group.data[start : start + step], subgroup_size)
+        part = slice(start, start + step)
+        block = _block(group.indices[part], group.data[part], subgroup_size)
+        if group.lengths is None:
+            yield block
+        else:
+            points = group.lengths[part]
+            yield replace(block, points=points if group.data.ndim == 3 else -(-points // subgroup_size))
 
 
 def _block(indices: IndexArray, data: FloatArray, subgroup_size: int) -> Block:

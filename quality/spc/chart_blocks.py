@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +33,10 @@ class Hits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SeriesBlock:
-    """One chart of the pair (or three) for all characteristics of a block."""
+    """One chart of the pair (or three) for all characteristics of a block.
+
+    `lengths` (m,) tells how many points belong to each where that differs.
+    """
 
     kind: str
     points: FloatArray
@@ -41,6 +44,7 @@ class SeriesBlock:
     sizes: Sizes
     rules: tuple[Rule, ...]
     hits: Hits
+    lengths: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,9 @@ def chart_block(
         work = _Work(stats, plan, method, selection, limits)
         series = (work.location(), *work.spreads())
     given = None if limits is None else limits.is_given
+    lengths = stats.block.points
+    if lengths is not None:
+        series = tuple(replace(one, lengths=lengths) for one in series)
     return ChartBlock(method, plan.nsigma, selection, work.stages, given, series)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quality.spc import chart_blocks
 from quality.spc.blocks import blocks
 from quality.spc.chart_blocks import SIDES, ChartBlock, SeriesBlock
+from quality.spc.cuts import Cuts
 from quality.spc.given import given_limits
 from quality.spc.inputs import FloatArray, IndexArray, one_per, read
 from quality.spc.lines import Parameters
@@ -203,10 +204,10 @@ def control_chart(
     given = one_per("limits", limits, batch.size, lambda item: isinstance(item, Limits))
     chosen = choices(batch.size, is_one=batch.is_one, stages=stages, baseline=baseline, excluded=excluded)
     charts = ControlCharts(batch.size)
-    for group in batch.groups:
-        size = group.data.shape[2] if group.data.ndim == 3 else plan.subgroup_size
-        decided = method(plan.chart, plan.estimator, max(size, 1))
-        for block in blocks(group, size):
+    cuts = Cuts(plan.subgroup_size, plan.estimator, batch.size)
+    for group, cut in cuts.groups(batch, merge=chosen.is_empty):
+        decided = method(plan.chart, cut.estimator, cut.size)
+        for block in blocks(group, cut.size):
             selection = chosen.select(block.indices, block.x.shape[1])
             own = None if limits is None else given_limits([given[index] for index in block.indices])
             computed = chart_blocks.chart_block(Stats(block), plan, decided, selection, own)
@@ -267,10 +268,10 @@ def _stage(parameters: Parameters, column: int) -> StageParameters:
 
 def drawn_series(selection: Selection, series: SeriesBlock, column: int) -> Series:
     """The series of one characteristic of a block, with its violations."""
-    count = len(series.points)
+    count = len(series.points) if series.lengths is None else int(series.lengths[column])
 
     def own(array: NDArray[Any]) -> NDArray[Any]:
-        part = array[:, column if array.shape[1] > 1 else 0]
+        part = array[:count, column if array.shape[1] > 1 else 0]
         return np.ascontiguousarray(np.broadcast_to(part, (count,)))
 
     stage = np.zeros(count, dtype=np.intp) if selection.stage is None else own(selection.stage)

@@ -13,8 +13,8 @@ from scipy import special
 
 from quality.spc import constants, estimators
 from quality.spc.blocks import Block, blocks, total
+from quality.spc.cuts import Cuts
 from quality.spc.inputs import FloatArray, per_characteristic, read
-from quality.spc.moments import Cuts
 from quality.spc.plans import within_estimator
 from quality.spc.stats import Stats
 
@@ -160,7 +160,7 @@ def position_effect(stats: Stats) -> tuple[FloatArray, NDArray[np.float64]]:
         return nothing, nothing
     complete = np.broadcast_to(block.sizes == n, (block.x.shape[1], block.width))
     k = total(complete.astype(np.float64))
-    deviations = np.where(complete, stats.d - total(stats.d) / n, 0.0)  # (n, k, m), subgroup means removed
+    deviations = np.where(complete, block.x - stats.means, 0.0)  # (n, k, m)
     enough = k >= 3
     safe_k = np.where(enough, k, np.nan)
     columns = total(deviations.transpose(1, 0, 2)) / safe_k

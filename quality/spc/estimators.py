@@ -94,12 +94,13 @@ def _of_subgroups(stats: Stats, estimator: str, use: Mask | None) -> Spread:
         unit, spread = constants.at_sizes("c4", sizes), constants.at_sizes("c5", sizes)
         values = stats.deviations
         df = total(df_each * sbar_efficiency(sizes))
-    weights = np.where(
-        counted, unit / (spread * spread), 0.0
-    )  # d2^2/d3^2 times 1/d2, the value's own divisor
+    # d2^2/d3^2 times 1/d2, the value's own divisor
+    weights = np.where(counted, unit / (spread * spread), 0.0)
+    weighted = weights * values
+    if not counted.all():
+        weighted = np.where(counted, weighted, 0.0)
     weight_sum = total(np.where(counted, weights * unit, 0.0))
-    sigma = total(np.where(counted, weights * values, 0.0)) / np.where(weight_sum > 0, weight_sum, np.nan)
-    return _spread(sigma, df)
+    return _spread(total(weighted) / np.where(weight_sum > 0, weight_sum, np.nan), df)
 
 
 def _spread(sigma: FloatArray, df: FloatArray) -> Spread:
@@ -108,13 +109,14 @@ def _spread(sigma: FloatArray, df: FloatArray) -> Spread:
 
 
 def _of_all_values(stats: Stats, use: Mask | None) -> Spread:
-    offsets = stats.offsets if use is None else np.where(use, stats.offsets, np.nan)
-    counted = ~np.isnan(offsets)
+    values = stats.means
+    counted = ~np.isnan(values) if use is None else ~np.isnan(values) & use
     df = total(counted.astype(np.float64)) - 1.0
-    centre = total(np.where(counted, offsets, 0.0)) / np.where(df >= 0, df + 1.0, np.nan)
+    high = np.maximum.reduce(np.where(counted, values, -np.inf), axis=0, initial=-np.inf)
+    low = np.minimum.reduce(np.where(counted, values, np.inf), axis=0, initial=np.inf)
+    offsets = np.where(counted, values - np.where(df >= 0, low, 0.0), 0.0)
+    centre = total(offsets) / np.where(df >= 0, df + 1.0, np.nan)
     squares = total(np.where(counted, (offsets - centre) ** 2, 0.0))
-    high = np.maximum.reduce(np.where(counted, offsets, -np.inf), axis=0, initial=-np.inf)
-    low = np.minimum.reduce(np.where(counted, offsets, np.inf), axis=0, initial=np.inf)
     sigma = np.sqrt(np.where(high > low, squares, 0.0) / np.where(df > 0, df, np.nan))
     return Spread(sigma / constants.c4_of(df + 1.0), np.maximum(df, 0.0))
 

@@ -81,10 +81,14 @@ def _is_number_or_none(kind: type) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Characteristics of one shape: `data` is (g, N) flat or (g, k, n) in subgroups."""
+    """Characteristics of one shape: `data` is (g, N) flat or (g, k, n) in subgroups.
+
+    `lengths` (g,) tells how many of the N or k belong to each when shorter ones were filled up with NaN.
+    """
 
     indices: IndexArray
     data: FloatArray
+    lengths: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def modal_size(sizes: Sizes, use: Mask | None) -> Sizes:
     counted = sizes if use is None else np.where(use, sizes, 0)
     best = np.zeros(counted.shape[1:], dtype=np.int64)
     best_count = np.zeros(counted.shape[1:], dtype=np.int64)
-    for size in np.unique(counted[counted > 0]):
+    for size in np.flatnonzero(np.bincount(counted.ravel())[1:]) + 1:
         count = total((counted == size).astype(np.int64))
         better = count >= np.maximum(best_count, 1)
         best, best_count = np.where(better, size, best), np.where(better, count, best_count)
@@ -76,9 +76,8 @@ def estimate(stats: Stats, method: Method, selection: Selection, use: Mask | Non
         points_sigma = estimators.of_moving_ranges(ranges, "mr").sigma
         within_part = np.nan_to_num(spread.sigma) ** 2 / np.maximum(modal_size(sizes, use), 1)
         between = np.sqrt(np.maximum(0.0, points_sigma**2 - within_part))
-    weights = _centre_weights(sizes, method.chart)
     return Parameters(
-        centre=_weighted_mean(points, np.where(counted, weights, 0.0), stats.mean),
+        centre=_centre(stats, method.chart, points, counted, is_whole=use is None),
         sigma=np.broadcast_to(spread.sigma, none.shape),
         df=np.broadcast_to(spread.df, none.shape),
         sigma_points=points_sigma,
@@ -92,6 +91,18 @@ def _counted(stats: Stats, use: Mask | None) -> Mask:
     return stats.block.sizes > 0 if use is None else (stats.block.sizes > 0) & use
 
 
+def _centre(stats: Stats, chart: str, points: FloatArray, counted: Mask, *, is_whole: bool) -> FloatArray:
+    """Mean of the counted points: when all count and are means, the mean of all values, to the last bit."""
+    of_values = chart in ("i_mr", "xbar_r", "xbar_s")
+    if of_values and is_whole:
+        return stats.mean
+    weights = np.where(counted, _centre_weights(stats.block.sizes, chart), 0.0)
+    centre = _weighted_mean(points, weights)
+    if of_values:
+        centre = np.where((counted | (stats.block.sizes == 0)).all(axis=0), stats.mean, centre)
+    return centre
+
+
 def _centre_weights(sizes: Sizes, chart: str) -> FloatArray:
     """Means count by their size, medians by the inverse of their variance, lots each once."""
     if chart == "three_way":
@@ -101,10 +112,13 @@ def _centre_weights(sizes: Sizes, chart: str) -> FloatArray:
     return sizes.astype(np.float64)
 
 
-def _weighted_mean(points: FloatArray, weights: FloatArray, near: FloatArray) -> FloatArray:
-    """Mean of points, taken as deviations from a number near them so that leading digits cost nothing."""
+def _weighted_mean(points: FloatArray, weights: FloatArray) -> FloatArray:
+    """Mean of points, taken as deviations from the lowest so that leading digits cost nothing."""
+    is_counted = weights > 0
+    near = np.minimum.reduce(np.where(is_counted, points, np.inf), axis=0, initial=np.inf)
+    near = np.where(np.isfinite(near), near, 0.0)
+    deviations = np.where(is_counted, points - near, 0.0)
     weight_sum = total(weights)
-    deviations = np.where(weights > 0, points - near, 0.0)
     return near + total(weights * deviations) / np.where(weight_sum > 0, weight_sum, np.nan)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 
 from quality.spc import estimators
 from quality.spc.blocks import blocks
+from quality.spc.cuts import Cut, Cuts
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import (
-    Batch,
     FloatArray,
-    Group,
     IndexArray,
-    one_per,
     per_characteristic,
     read,
-    whole_numbers,
 )
 from quality.spc.judgement import specification_limits
 from quality.spc.numbers import exceeds
@@ -64,48 +61,6 @@ def flags(argument: str, value: Any, size: int) -> NDArray[np.bool_]:
     if array.dtype != np.bool_ or array.shape not in ((), (size,)):
         raise SpcInputError(argument, f"must be True or False, or {size} of them, not {value!r}")
     return np.broadcast_to(array, (size,))
-
-
-class Cut(NamedTuple):
-    """How a characteristic is cut into subgroups and its spread estimated."""
-
-    size: int
-    estimator: str
-
-
-class Cuts:
-    """The cuts of all characteristics: usually one for all, else one each."""
-
-    def __init__(self, subgroup_size: Any, estimator: str | Sequence[str], size: int) -> None:
-        self.sizes = whole_numbers("subgroup_size", subgroup_size, size)
-        self.estimators = one_per("estimator", estimator, size, lambda item: isinstance(item, str))
-        self._is_one = np.ndim(subgroup_size) == 0 and isinstance(estimator, str)
-
-    def __getitem__(self, index: int) -> Cut:
-        return Cut(int(self.sizes[index]), self.estimators[index])
-
-    def groups(self, batch: Batch) -> Iterator[tuple[Group, Cut]]:
-        """The groups of a batch, divided where characteristics of one shape differ in their cut."""
-        for group in batch.groups:
-            if group.data.ndim == 3:  # in subgroups already
-                size = max(group.data.shape[2], 1)
-                places = self._divided([Cut(size, self.estimators[index]) for index in group.indices])
-            elif self._is_one:
-                places = {self[0]: []} if batch.size else {}
-            else:
-                places = self._divided([self[index] for index in group.indices.tolist()])
-            for cut, chosen in places.items():
-                if len(places) == 1:
-                    yield group, cut
-                else:
-                    yield Group(group.indices[chosen], group.data[chosen]), cut
-
-    @staticmethod
-    def _divided(cuts: Sequence[Cut]) -> dict[Cut, list[int]]:
-        places: dict[Cut, list[int]] = {}
-        for place, cut in enumerate(cuts):
-            places.setdefault(cut, []).append(place)
-        return places
 
 
 def moments(

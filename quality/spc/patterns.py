@@ -113,10 +113,10 @@ class Comparison:
     @cached_property
     def tested(self) -> Mask | None:
         """Points that are there and not excluded; None when all are."""
-        tested: Mask = ~np.isnan(self.points)
+        missing: Mask = np.isnan(self.points)
         if self.excluded is not None:
-            return tested & ~self.excluded
-        return None if tested.all() else tested
+            return ~(missing | self.excluded)
+        return ~missing if missing.any() else None
 
     def whole(self, window: int) -> Mask | None:
         """Windows (k - window + 1, m or 1) of tested points of one stage; None when all windows are."""

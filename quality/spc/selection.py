@@ -66,9 +66,14 @@ class Choices:
     baseline: Sequence[Any] | None
     excluded: Sequence[Mapping[int, str] | None] | None
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was said about any point."""
+        return self.stages is None and self.baseline is None and self.excluded is None
+
     def select(self, indices: IndexArray, points: int) -> Selection:
         """The selection of a block. Raises SpcInputError where an argument does not fit the points."""
-        if self.stages is None and self.baseline is None and self.excluded is None:
+        if self.is_empty:
             return Selection()
         stage = None
         if self.stages is not None:

@@ -15,9 +15,9 @@ from quality.spc.inputs import FloatArray
 class Stats:
     """Statistics of a block, each computed when first asked for. Arrays end with the axis of characteristics.
 
-    Everything is computed from deviations `d` from the middle of the range, so that ten digits in front of
-    the varying ones (NIST NumAcc data) cost nothing. Equal values have exactly their value as mean and no
-    spread at all.
+    Everything is computed from deviations from a value nearby, so that ten digits in front of the varying
+    ones (NIST NumAcc data) cost nothing. What belongs to a subgroup depends on its own values alone. Equal
+    values have exactly their value as mean and no spread at all.
     """
 
     def __init__(self, block: Block) -> None:
@@ -40,28 +40,47 @@ class Stats:
         low, high = self._extremes
         return np.where(self.counts > 0, low * 0.5 + high * 0.5, 0.0)
 
-    @cached_property
-    def d(self) -> FloatArray:
-        """Deviations from the middle of the range, (n, k, m), zero where missing."""
-        d = self.block.x - self._pivot
-        return d if self.block.present is None else np.where(self.block.present, d, 0.0)
+    def deviations_at(self, place: int) -> FloatArray:
+        """Deviations of value `place` of every subgroup from its lowest, (k, m); 0 where missing."""
+        block = self.block
+        d: FloatArray = block.x[place] - self._lowest
+        return d if block.present is None else np.where(block.present[place], d, 0.0)
 
     @cached_property
-    def _sums(self) -> FloatArray:
-        return total(self.d)
+    def _lowest(self) -> FloatArray:
+        """Lowest value of each subgroup, 0 for an empty one."""
+        lowest = self.block.lowest
+        return lowest if self.block.present is None else np.where(self.block.sizes > 0, lowest, 0.0)
 
     @cached_property
-    def offsets(self) -> FloatArray:
-        """Subgroup means minus the middle of the range, (k, m); NaN where a subgroup has no value."""
-        return self._sums / _or_nan(self.block.sizes)
+    def _sums(self) -> tuple[FloatArray, FloatArray]:
+        """Sums over the subgroup of deviations from its lowest value and of their squares, (k, m)."""
+        shape = self.block.x.shape[1:]
+        sums, squares = np.zeros(shape), np.zeros(shape)
+        if self.block.subgroup_size > 1:
+            for place in range(self.block.subgroup_size):
+                d = self.deviations_at(place)
+                sums += d
+                d *= d
+                squares += d
+        return sums, squares
+
+    @cached_property
+    def _offsets(self) -> FloatArray:
+        """Subgroup means minus the middle of the range, (k, m); anything for an empty subgroup."""
+        offsets = self._lowest - self._pivot
+        if self.block.subgroup_size > 1:
+            offsets += self._sums[0] / np.maximum(self.block.sizes, 1)
+        return offsets
 
     @cached_property
     def means(self) -> FloatArray:
         """Subgroup means, (k, m); NaN for an empty one."""
         block = self.block
-        if block.subgroup_size == 1:
-            return block.x[0] if block.present is None else np.where(block.sizes > 0, block.x[0], np.nan)
-        return np.where(block.highest == block.lowest, block.highest, self._pivot + self.offsets)
+        means = block.lowest
+        if block.subgroup_size > 1:
+            means = means + self._sums[0] / np.maximum(block.sizes, 1)
+        return means if block.present is None else np.where(block.sizes > 0, means, np.nan)
 
     @cached_property
     def ranges(self) -> FloatArray:
@@ -74,11 +93,8 @@ class Stats:
     @cached_property
     def squares(self) -> FloatArray:
         """Sums of squared deviations from the subgroup's own mean, (k, m); zero below two values."""
-        e = self.d - self._sums / np.maximum(self.block.sizes, 1)
-        if self.block.present is not None:
-            e = np.where(self.block.present, e, 0.0)
-        e *= e
-        return np.where(self.block.highest > self.block.lowest, total(e), 0.0)
+        sums, squares = self._sums
+        return np.maximum(squares - sums * sums / np.maximum(self.block.sizes, 1), 0.0)
 
     @cached_property
     def deviations(self) -> FloatArray:
@@ -94,8 +110,13 @@ class Stats:
     @cached_property
     def mean(self) -> FloatArray:
         """Mean of all values, (m,); NaN without values."""
-        mean = self._pivot + total(self._sums) / _or_nan(self.counts)
+        mean = self._pivot + self._offset
         return np.where(self.minimum == self.maximum, self.minimum, mean)
+
+    @cached_property
+    def _offset(self) -> FloatArray:
+        """Mean of all values minus the middle of the range, (m,)."""
+        return total(self._offsets * self.block.sizes) / _or_nan(self.counts)
 
     @cached_property
     def minimum(self) -> FloatArray:
@@ -110,12 +131,13 @@ class Stats:
     @cached_property
     def sd(self) -> FloatArray:
         """Standard deviation (n - 1) of all values, (m,); NaN below two values, 0 when all are equal."""
-        correction = total(self._sums)
-        squares = total(total(self.d * self.d)) - correction * correction / np.maximum(self.counts, 1)
-        variance = np.maximum(squares, 0.0) / _or_nan(self.counts - 1)
-        return np.where(
-            self.minimum == self.maximum, np.where(self.counts > 1, 0.0, np.nan), np.sqrt(variance)
-        )
+        between = self._offsets - self._offset
+        between *= between
+        squares = total(between * self.block.sizes)
+        if self.block.subgroup_size > 1:
+            squares = squares + total(self.squares)
+        deviation = np.sqrt(squares / _or_nan(self.counts - 1))
+        return np.where(self.minimum == self.maximum, np.where(self.counts > 1, 0.0, np.nan), deviation)
 
 
 def _or_nan(counts: NDArray[Any]) -> FloatArray:

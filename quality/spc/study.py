@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from quality.spc.capability import Capabilities
 from quality.spc.chart_blocks import chart_block
 from quality.spc.charts import ControlChart, ControlCharts, Violation, control_chart
+from quality.spc.cuts import Cut, Cuts
 from quality.spc.errors import SpcInputError
 from quality.spc.inputs import IndexArray, Subgroups, one_per
-from quality.spc.moments import Cut, Cuts, Moments, OutOfSpec, moments
+from quality.spc.moments import Moments, OutOfSpec, moments
 from quality.spc.plans import Limits, Plan, method
 from quality.spc.rules import Rules, rule_set
 from quality.spc.selection import Selection

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from quality.spc import Subgroups, capability, indices
 from quality.spc.estimators import sbar_efficiency
@@ -94,6 +95,7 @@ def test_cpm_around_a_target_off_the_centre(target: float) -> None:
 def test_cpm_of_one_limit_and_without_or_with_an_impossible_target() -> None:
     tau = math.sqrt(np.var(VALUES, ddof=1) + (np.mean(VALUES) - 10.0) ** 2)
     assert capability(VALUES, usl=10.1, target=10.0).cpm == pytest.approx(0.1 / 3 / tau, rel=1e-9)
+    assert capability(VALUES, lsl=9.9, usl=10.1, target=9.9).cpm == 0.0
     assert capability(VALUES, lsl=9.9, usl=10.1).missing["cpm"] == "no_target"
     assert capability(VALUES, lsl=9.9, usl=10.1, target=10.2).missing["cpm"] == "target_outside"
 
@@ -111,11 +113,26 @@ def test_observed_ppm_counts_values_outside_and_not_on_the_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mean", "sigma"), [(0.0, 1.0), (0.5, 0.7), (2.9, 1.0), (4.0, 1.0), (-3.5, 0.5), (0.0, 0.4)]
+    ("mean", "sigma", "half"),
+    [
+        (0.0, 1.0, 3),
+        (0.5, 0.7, 3),
+        (2.9, 1.0, 3),
+        (4.0, 1.0, 3),
+        (-3.5, 0.5, 3),
+        (0.0, 0.4, 3),
+        (0.3, 1.0, 0.1),
+        (-1.0, 1.0, 0.9),
+        (0.0, 1.0, 0.2),
+    ],
 )
-def test_z_bench_is_the_z_of_the_whole_fraction_outside(mean: float, sigma: float) -> None:
-    found = indices.capability_indices(array(mean), array(sigma), array(-3.0), array(3.0))
-    assert indices.z_bench(found)[0] == pytest.approx(oracle.z_bench(mean, sigma, -3.0, 3.0), rel=1e-9)
+def test_z_bench_is_the_z_of_the_whole_fraction_outside(mean: float, sigma: float, half: float) -> None:
+    found = indices.capability_indices(array(mean), array(sigma), array(-half), array(half))
+    assert indices.z_bench(found)[0] == pytest.approx(oracle.z_bench(mean, sigma, -half, half), rel=1e-9)
+    ppm = indices.expected_ppm(found)
+    assert ppm.below[0] == pytest.approx(1e6 * stats.norm.cdf(-half, mean, sigma), rel=1e-9)
+    assert ppm.above[0] == pytest.approx(1e6 * stats.norm.sf(half, mean, sigma), rel=1e-9)
+    assert ppm.total[0] == pytest.approx(ppm.below[0] + ppm.above[0], rel=1e-12)
 
 
 def test_z_bench_survives_where_the_fraction_underflows() -> None:
@@ -178,8 +195,6 @@ def test_intervals_agree_with_scipy(confidence: float, size: int, estimator: str
 
 
 def test_intervals_of_mean_and_deviations_agree_with_scipy() -> None:
-    from scipy import stats
-
     found = capability(VALUES, lsl=9.9, usl=10.1)
     mean = stats.ttest_1samp(VALUES, 0).confidence_interval(0.95)
     assert found.intervals["mean"] == pytest.approx((mean.low, mean.high), rel=1e-10)
