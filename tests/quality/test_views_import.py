@@ -125,10 +125,11 @@ def test_of_several_files_those_without_problems_are_imported(client: Client) ->
     location = _upload(client, *files)["Location"]
     page = client.get(location).content.decode()
     assert "导入没有问题的文件" in page
-    client.post(location)
+    page = client.post(location, follow=True).content.decode()
     assert {log.file_name for report in IQCReport.objects.all() for log in report.import_logs.all()} == {
         "good.xlsx"
     }
+    assert 'class="flash error"' not in page  # the preview has told of the others already
 
 
 def test_an_outgoing_report_is_always_our_own_measurement(client: Client) -> None:
