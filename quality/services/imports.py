@@ -305,6 +305,13 @@ def _store_report(
     part = _part(report)
     identity = {kind.party_field: party, "part": part, "lot": report["lot"], "report_no": report["report_no"]}
     row = kind.report_model.objects.select_for_update().filter(**identity).first()
+    if row is not None:
+        # The lock may have waited for another process that was storing this very file.
+        done = row.import_logs.filter(
+            content_hash=parsed.content_hash, origin=origin, block=report.block
+        ).first()
+        if done is not None:
+            return Planned(report, Outcome.KNOWN, done.revision, row.pk)
     planned = _plan(report, row, kind, origin)
     if planned.outcome == Outcome.SAME:
         return planned
