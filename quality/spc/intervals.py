@@ -55,8 +55,8 @@ def of_one_side(index: FloatArray, n: FloatArray, df: FloatArray, confidence: fl
 def _noncentrality(df: FloatArray, probability: float, statistic: FloatArray) -> FloatArray:
     """Solve P(T <= statistic) = probability for the noncentrality; two steps sharpen the library's root.
 
-    Beyond _FAR (a limit typed with the wrong unit) the library's root finder takes minutes or for ever. There
-    the normal part of T is lost beside the noncentrality and the chi-square part alone decides, to 1e-9.
+    Beyond _FAR (a limit typed in the wrong unit) the library takes seconds, then for ever. There the normal
+    part of T is lost beside the noncentrality and the chi-square part alone decides, to some parts in 1e6.
     """
     upper_tail = np.where(statistic > 0, probability, 1.0 - probability)
     far = np.abs(statistic) > _FAR
@@ -64,7 +64,7 @@ def _noncentrality(df: FloatArray, probability: float, statistic: FloatArray) ->
     return np.where(far, limit, _near_noncentrality(df, probability, np.where(far, 0.0, statistic)))
 
 
-_FAR = 1e5
+_FAR = 1e3
 
 
 def _near_noncentrality(df: FloatArray, probability: float, statistic: FloatArray) -> FloatArray:
