@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
+from spc_site.lib import biff
 from spc_site.lib.sheets import (
     UNCACHED,
     ExcelError,
@@ -192,6 +193,15 @@ def test_an_old_workbook_reads_like_a_new_one() -> None:
     ]  # fmt: skip
     assert sheet.spans == ((4, 1, 5, 3),)
     assert sheet.number_format(2, 10) == "000000"
+
+
+def test_records_of_a_drawing_inside_a_sheet_are_left_out() -> None:
+    def record(kind: int, body: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(body)) + body
+
+    begin, end, number = record(0x0809), record(0x000A), record(0x0203, b"x")
+    sheet = begin + number + begin + number + end + number + end + number
+    assert [kind for kind, _ in biff._records(sheet, 0)].count(0x0203) == 2
 
 
 def test_texts_of_an_old_workbook_go_on_over_several_records() -> None:
