@@ -6,8 +6,14 @@ stands beside it under one of these codes. It is never 0, infinity or an excepti
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
+from typing import Any
+
+import numpy as np
 
 
 class Missing(StrEnum):
@@ -43,3 +49,25 @@ def optional(value: float) -> float | None:
     """Return the Python float, or None for NaN and infinities: the form of one result outside of arrays."""
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def jsonable(value: Any) -> Any:
+    """A result as plain lists, dicts, numbers and texts: ready for JSON, None for what does not exist.
+
+    Dataclasses become dicts by field name, arrays lists, NaN and infinities None, decimals their text.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        return jsonable(value.tolist())
+    if isinstance(value, np.generic):
+        return jsonable(value.item())
+    if isinstance(value, float):
+        return optional(value)
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [jsonable(item) for item in value]
+    return value
