@@ -21,12 +21,16 @@ def test_an_absurd_limit_is_answered_with_an_interval() -> None:
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("probability", [0.025, 0.975])
 def test_far_and_near_meet_where_they_change_over(df: float, sign: float, probability: float) -> None:
-    edge = intervals._FAR
-    near, far = (
-        intervals._noncentrality(np.array([df]), probability, np.array([sign * edge * factor]))[0] / factor
-        for factor in (1 - 1e-9, 1 + 1e-9)
-    )
-    assert far == pytest.approx(near, rel=1e-5)
+    edge = sign * intervals._FAR
+
+    def root(statistic: float) -> float:
+        return float(intervals._noncentrality(np.array([df]), probability, np.array([statistic]))[0])
+
+    assert root(edge * (1 + 1e-9)) == pytest.approx(root(edge), rel=1e-8)
+    further = 3.0 * edge
+    assert stats.nct.cdf(further, df, root(further)) == pytest.approx(probability, abs=1e-5)
+    plainly = intervals._near_noncentrality(np.array([df]), probability, np.array([further]))[0]
+    assert root(further) == pytest.approx(plainly, rel=1e-8)
 
 
 def test_far_interval_is_that_of_the_standard_deviation_alone() -> None:
