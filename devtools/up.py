@@ -292,6 +292,7 @@ class System:
         paths = sorted((ROOT / "examples").glob("iqc_*.xlsx")) + sorted(
             (ROOT / "examples").glob("oqc_*.xlsx")
         )
+        manager.run("demo_settings", line=line, doing="settings")
         for number, path in enumerate(paths):
             bar = "█" * (20 * number // len(paths))
             doing = f"[{bar:<20}] {number}/{len(paths)} {path.name}"
