@@ -110,7 +110,7 @@ _STYLE = (
     "@media print{h2{break-after:avoid}}"
 )
 
-FORMATS: dict[str, Callable[[Run], str]] = {"text": as_text, "json": as_json, "html": as_html}
+FORMATS: dict[str, Callable[..., str]] = {"text": as_text, "json": as_json, "html": as_html}
 
 
 def shown(value: Any) -> str:
