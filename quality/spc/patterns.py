@@ -93,18 +93,16 @@ class Comparison:
 
     def rises(self, *, inclusive: bool) -> Mask:
         """Steps (k - 1, m) from a point to a higher one."""
-        return self._once(
-            ("rises", inclusive), lambda: self._steps() > self._step_margin(inclusive=inclusive)
-        )
+        return self._once(("rises", inclusive), lambda: self._steps > self._step_margin(inclusive=inclusive))
 
     def falls(self, *, inclusive: bool) -> Mask:
         """Steps (k - 1, m) from a point to a lower one."""
-        return self._once(
-            ("falls", inclusive), lambda: -self._steps() > self._step_margin(inclusive=inclusive)
-        )
+        return self._once(("falls", inclusive), lambda: self._steps < -self._step_margin(inclusive=inclusive))
 
+    @cached_property
     def _steps(self) -> FloatArray:
-        return self.points[1:] - self.points[:-1]
+        steps: FloatArray = self.points[1:] - self.points[:-1]
+        return steps
 
     def _step_margin(self, *, inclusive: bool) -> FloatArray:
         margin = self._margin[1:] if len(self._margin) > 1 else self._margin

@@ -55,14 +55,16 @@ class Stats:
     @cached_property
     def _sums(self) -> tuple[FloatArray, FloatArray]:
         """Sums over the subgroup of deviations from its lowest value and of their squares, (k, m)."""
-        shape = self.block.x.shape[1:]
-        sums, squares = np.zeros(shape), np.zeros(shape)
-        if self.block.subgroup_size > 1:
-            for place in range(self.block.subgroup_size):
-                d = self.deviations_at(place)
-                sums += d
-                d *= d
-                squares += d
+        if self.block.subgroup_size < 2:
+            shape = self.block.x.shape[1:]
+            return np.zeros(shape), np.zeros(shape)
+        sums = self.deviations_at(0)
+        squares = sums * sums
+        for place in range(1, self.block.subgroup_size):
+            d = self.deviations_at(place)
+            sums += d
+            d *= d
+            squares += d
         return sums, squares
 
     @cached_property
