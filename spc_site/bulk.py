@@ -57,7 +57,7 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     quote = database.ops.quote_name
     changes = ", ".join(f"{quote(field.column)} = %s" for field in fields)
     key = rows[0]._meta.pk
-    statement = f"UPDATE {quote(rows[0]._meta.db_table)} SET {changes} WHERE {quote(key.column)} = %s"  # noqa: S608
+    statement = f"UPDATE {quote(rows[0]._meta.db_table)} SET {changes} WHERE {quote(str(key.column))} = %s"  # noqa: S608
     prepared = [_column(field, [getattr(row, field.attname) for row in rows], database) for field in fields]
     with database.cursor() as cursor:
         cursor.executemany(statement, list(zip(*prepared, (row.pk for row in rows), strict=False)))

@@ -89,7 +89,7 @@ def binomial_capability(counts: Any, sizes: Any, *, confidence: float = 0.95) ->
     if samples == 0:
         names = ("p", "ppm", "z", "z_low", "homogeneity_p")
         return BinomialCapability(
-            0, 0, 0, *[None] * 5, confidence, missing=dict.fromkeys(names, Missing.NO_VALUES)
+            0, 0, 0, None, None, None, None, None, confidence, missing=dict.fromkeys(names, Missing.NO_VALUES)
         )
     tail = (1.0 - confidence) / 2.0
     p = found / items
@@ -136,7 +136,16 @@ def poisson_capability(
     if samples == 0:
         names = ("dpu", "dpmo", "yield_", "z", "homogeneity_p")
         return PoissonCapability(
-            0, 0.0, 0, *[None] * 5, confidence, missing=dict.fromkeys(names, Missing.NO_VALUES) | missing
+            0,
+            0.0,
+            0,
+            None,
+            None,
+            None,
+            None,
+            None,
+            confidence,
+            missing=dict.fromkeys(names, Missing.NO_VALUES) | missing,
         )
     tail = (1.0 - confidence) / 2.0
     dpu = found / total
@@ -177,8 +186,8 @@ def _samples(
         checked = check(data, np.broadcast_to(n, data.shape), chart)
     except SpcInputError as error:
         raise SpcInputError(name if error.argument == "sizes" else "counts", error.message) from None
-    present = ~np.isnan(checked.count)
-    return checked.count[present], checked.n[present]
+    present = ~np.isnan(checked.found)
+    return checked.found[present], checked.n[present]
 
 
 def _z(bad: float, name: str, missing: dict[str, Missing]) -> float | None:

@@ -40,9 +40,9 @@ class Rates(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Counts and sample sizes (k, m), NaN where the point is missing."""
+    """What was found and the sample sizes (k, m), NaN where the point is missing."""
 
-    count: FloatArray
+    found: FloatArray
     n: FloatArray
 
 
@@ -71,7 +71,7 @@ def estimate(
     data: Counts, chart: str, selection: Selection, given_rate: FloatArray, given_sigma_z: FloatArray
 ) -> tuple[Rates, ...]:
     """Rate and sigma_z of every stage; given ones win."""
-    present = ~np.isnan(data.count)
+    present = ~np.isnan(data.found)
     used = present if selection.used is None else present & selection.used
     if selection.stage is None:
         masks = [used]
@@ -80,10 +80,10 @@ def estimate(
     found = []
     for mask in masks:
         items = total(np.where(mask, data.n, 0.0))
-        rate = total(np.where(mask, data.count, 0.0)) / np.where(items > 0, items, np.nan)
+        rate = total(np.where(mask, data.found, 0.0)) / np.where(items > 0, items, np.nan)
         rate = np.where(np.isnan(given_rate), rate, given_rate)
         deviation = np.where(mask, sigma_of_rate(rate, data.n, chart), np.nan)
-        z = (data.count / data.n - rate) / np.where(deviation > 0, deviation, np.nan)
+        z = (data.found / data.n - rate) / np.where(deviation > 0, deviation, np.nan)
         # z exists inside of the mask only, so no range crosses a stage, a gap or an excluded point.
         sigma_z = of_moving_ranges(moving_ranges(z), "mr").sigma
         sigma_z = np.where(np.isnan(given_sigma_z), sigma_z, given_sigma_z)
@@ -99,7 +99,7 @@ def sigma_of_rate(rate: FloatArray, n: FloatArray, chart: str) -> FloatArray:
 
 def plotted(data: Counts, chart: str) -> FloatArray:
     """The points of the chart."""
-    return data.count / data.n if chart in ("p", "u") else data.count
+    return data.found / data.n if chart in ("p", "u") else data.found
 
 
 def lines(

@@ -250,13 +250,19 @@ def _block(
         raise SpcInputError("rate", "must not be above 1 on a p or np chart")
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = attribute_lines.estimate(data, plan.chart, selection, given_rate, given_sigma_z)
-        by_point = attribute_lines.spread_rates(selection, rates, data.count.shape)
+        by_point = attribute_lines.spread_rates(selection, rates, data.found.shape)
         computed: Lines = attribute_lines.lines(
             data, plan.chart, plan.method, by_point.rate, by_point.sigma_z, plan.nsigma
         )
         points = attribute_lines.plotted(data, plan.chart)
         series = series_block(
-            plan.chart, points, computed, data.n, rule_set(plan.rules), selection, selection.excluded
+            plan.chart,
+            points,
+            computed,
+            data.n,  # type: ignore[arg-type]
+            rule_set(plan.rules),
+            selection,
+            selection.excluded,
         )
     return _Block(selection, rates, series, given, excluded)
 

@@ -103,7 +103,7 @@ def hotelling_t2(
     in_baseline = everything if selection.baseline is None else selection.baseline[:, 0]
     is_excluded = ~everything if selection.excluded is None else selection.excluded[:, 0]
     used = in_baseline & ~is_excluded & present
-    means = np.where(present[:, None], groups.mean(axis=1), np.nan)
+    means = np.where(np.asarray(present)[:, None], groups.mean(axis=1), np.nan)
     m = int(used.sum())
     missing: dict[str, Missing] = {}
     centre, spread = np.full(p, np.nan), np.full((p, p), np.nan)

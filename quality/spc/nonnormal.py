@@ -184,7 +184,10 @@ def _capability(
     if isinstance(chosen, Missing):
         name = model if isinstance(model, str) else type(model).__name__.lower()
         return PercentileCapability(
-            name, n, **dict.fromkeys(_RESULTS), missing=dict.fromkeys(_RESULTS, chosen)
+            name,
+            n,
+            **dict.fromkeys(_RESULTS),  # type: ignore[arg-type]
+            missing=dict.fromkeys(_RESULTS, chosen),
         )
     with np.errstate(all="ignore"):
         low, median, high = (float(value) for value in chosen.quantile(np.array(PERCENTS)))
@@ -207,7 +210,7 @@ def _capability(
         values |= dict.fromkeys(("pp", "ppl", "ppu", "ppk"), np.nan)
     results = {name: optional(values[name]) for name in _RESULTS}
     missing = {
-        name: _reason(name, lsl, usl, bounds, has_quantiles=np.isfinite([low, median, high]).all())
+        name: _reason(name, lsl, usl, bounds, has_quantiles=bool(np.isfinite([low, median, high]).all()))
         for name, value in results.items()
         if value is None
     }

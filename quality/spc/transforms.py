@@ -16,7 +16,7 @@ Slifker and Shapiro, Technometrics 22 (1980); Chou, Polansky and Mason, Journal 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,7 +178,7 @@ def _crossing(logs: FloatArray, lam: float, direction: float, level: float) -> f
     while step <= 20.0:
         if _likelihood(logs, lam + direction * step) < level:
             ends = sorted((lam, lam + direction * step))
-            return float(optimize.brentq(lambda at: _likelihood(logs, at) - level, *ends))
+            return float(optimize.brentq(lambda at: _likelihood(logs, at) - level, ends[0], ends[1]))
         step *= 2.0
     return None
 
@@ -269,17 +269,18 @@ def _lognormal(z: float, m: float, p: float, middle: float) -> tuple[float, floa
 def _judged(
     x: FloatArray, family: str, distance: float, gamma: float, eta: float, epsilon: float, width: float
 ) -> Johnson | None:
-    parameters = [float(value) for value in (gamma, eta, epsilon, width)]
-    if not np.isfinite(parameters).all() or parameters[1] <= 0:
+    if not np.isfinite([gamma, eta, epsilon, width]).all() or eta <= 0:
         return None
-    fit = Johnson(family, len(x), *parameters, distance, np.nan, np.nan)
+    fit = Johnson(
+        family, len(x), float(gamma), float(eta), float(epsilon), float(width), distance, np.nan, np.nan
+    )
     z = fit.transform(x)
     if not np.isfinite(z).all():
         return None  # a value lies at or beyond a bound
     ad, p = _normal_test(z)
     if p is None or not np.isfinite(ad):
         return None
-    return Johnson(family, len(x), *parameters, distance, ad, p)
+    return replace(fit, ad=ad, ad_p=p)
 
 
 def _normal_test(z: FloatArray) -> tuple[float, float | None]:

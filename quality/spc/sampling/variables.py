@@ -325,7 +325,7 @@ def variables_acceptance_probability(
 
 
 def _acceptance(n: int, k: float, p: ArrayLike, sigma_known: bool) -> FloatArray:
-    z, root = -special.ndtri(p), np.sqrt(n)
+    z, root = -special.ndtri(np.asarray(p, dtype=np.float64)), np.sqrt(n)
     if sigma_known:
         return np.asarray(special.ndtr(root * (z - k)), dtype=np.float64)
     s, weight = _distribution_of_s(n)

@@ -26,7 +26,7 @@ def plans(data: dict[str, Any], expected: dict[str, Any], checks: Checks) -> Non
     for band, letters in expected.get("lot_ranges", {}).items():
         low, _, high = band.rstrip("+").partition("-")
         for level, letter in letters.items():
-            found = {code_letter(int(end), level) for end in (low, high or low)}  # type: ignore[arg-type]
+            found = {code_letter(int(end), level) for end in (low, high or low)}
             checks.exact(f"{band} level {level}", [letter], sorted(found))
     for query in expected.get("answers", ()):
         plan = single_plan(
