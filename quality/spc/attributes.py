@@ -255,14 +255,9 @@ def _block(
             data, plan.chart, plan.method, by_point.rate, by_point.sigma_z, plan.nsigma
         )
         points = attribute_lines.plotted(data, plan.chart)
+        sizes: Any = data.n  # units of a u chart may be fractions
         series = series_block(
-            plan.chart,
-            points,
-            computed,
-            data.n,  # type: ignore[arg-type]
-            rule_set(plan.rules),
-            selection,
-            selection.excluded,
+            plan.chart, points, computed, sizes, rule_set(plan.rules), selection, selection.excluded
         )
     return _Block(selection, rates, series, given, excluded)
 

@@ -183,12 +183,8 @@ def _capability(
     chosen = Missing.NO_VALUES if n == 0 else _model(x, model, quantile_type)
     if isinstance(chosen, Missing):
         name = model if isinstance(model, str) else type(model).__name__.lower()
-        return PercentileCapability(
-            name,
-            n,
-            **dict.fromkeys(_RESULTS),  # type: ignore[arg-type]
-            missing=dict.fromkeys(_RESULTS, chosen),
-        )
+        nothing: dict[str, Any] = dict.fromkeys(_RESULTS)
+        return PercentileCapability(name, n, **nothing, missing=dict.fromkeys(_RESULTS, chosen))
     with np.errstate(all="ignore"):
         low, median, high = (float(value) for value in chosen.quantile(np.array(PERCENTS)))
         below = 1e6 * chosen.below(lsl) if not np.isnan(lsl) else np.nan
