@@ -109,7 +109,8 @@ def bars(
     for row, value in shown:
         so_far += max(value, 0.0)
         share = f" · {100 * so_far / total:.0f} %" if cumulative and total > 0 else ""
-        texts.append((row.text or f"{value:g}") + share)
+        room = 0.55 * measures.width - text_width(share, size)
+        texts.append(ellipsize(row.text or f"{value:g}", size, room) + share)
     name_room = min(max(text_width(row.name, size) for row, _ in shown), 0.4 * measures.width)
     value_room = max(text_width(text, size) for text in texts)
     left, right = name_room + 14, measures.width - value_room - 12
