@@ -40,7 +40,9 @@ flood of urgent ones makes the others late but never starves them."""
 LEASE = timedelta(seconds=60)
 """Longer than the database's busy time-out plus one request: a live sender never loses it."""
 
-RATE_WINDOW = timedelta(seconds=60)
+RATE_WINDOW = timedelta(seconds=61)
+"""WeCom counts arrivals over a minute, we count departures: the second more is for the way."""
+
 REST_AFTER_REFUSAL = timedelta(seconds=60)
 MAX_DELAY = timedelta(seconds=3600)
 BACKOFF_FACTOR = 2
