@@ -199,8 +199,7 @@ def _within(comparison: Comparison, rule: Rule) -> Found:
     # Inside, with the boundary, is what is not outside without it; a point without limits is neither.
     outside = comparison.above(rule.width, inclusive=not rule.inclusive)
     outside = outside | comparison.below(rule.width, inclusive=not rule.inclusive)
-    lines = comparison.lines
-    known = ~np.isnan(lines.up) & ~np.isnan(lines.down) & ~np.isnan(lines.centre)
+    known = ~np.isnan(comparison.lines.up)
     yield "both", all_of(~outside & known, rule.length)
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quality.spc import PRESETS, Kind, Limits, Plan, Rule, Rules, SpcInputError, control_chart, rule_set
+from quality.spc import (
+    PRESETS,
+    Kind,
+    Limits,
+    Plan,
+    Rule,
+    Rules,
+    SpcInputError,
+    Subgroups,
+    control_chart,
+    rule_set,
+)
 from tests.oracles import spc_rules as oracle
 from tests.quality.spc.spc_cases import case
 
@@ -49,21 +62,21 @@ SERIES = st.lists(st.one_of(GRID, st.integers(-5, 5).map(float)), min_size=0, ma
 POINTS = st.lists(st.one_of(GRID, st.none()), min_size=0, max_size=30)
 
 
-def expected_of(rule: Rule, z, stage) -> list[int]:
-    """What the plain implementation says, high and low and both together."""
+def expected_of(rule: Rule, z, stage) -> list[tuple[int, str]]:
+    """What the plain implementation says: (point, side)."""
     match rule.kind:
         case Kind.BEYOND:
-            high, low = oracle.beyond(z, stage, width=rule.width or 3.0, inclusive=rule.inclusive)
+            found = oracle.beyond(z, stage, width=rule.width or 3.0, inclusive=rule.inclusive)
         case Kind.RUN:
-            high, low = oracle.run(z, stage, length=rule.length, inclusive=rule.inclusive)
+            found = oracle.run(z, stage, length=rule.length, inclusive=rule.inclusive)
         case Kind.TREND:
-            high, low = oracle.trend(
+            found = oracle.trend(
                 z, stage, length=rule.length, inclusive=rule.inclusive, in_steps=rule.in_steps
             )
         case Kind.ALTERNATION:
-            return oracle.alternation(z, stage, length=rule.length, in_steps=rule.in_steps)
+            found = oracle.alternation(z, stage, length=rule.length, in_steps=rule.in_steps)
         case Kind.K_OF_N:
-            high, low = oracle.k_of_n(
+            found = oracle.k_of_n(
                 z,
                 stage,
                 count=rule.count,
@@ -73,9 +86,9 @@ def expected_of(rule: Rule, z, stage) -> list[int]:
                 last_outside=rule.last_outside,
             )
         case Kind.WITHIN:
-            return oracle.within(z, stage, length=rule.length, width=rule.width, inclusive=rule.inclusive)
+            found = oracle.within(z, stage, length=rule.length, width=rule.width, inclusive=rule.inclusive)
         case Kind.OUTSIDE:
-            return oracle.outside(
+            found = oracle.outside(
                 z,
                 stage,
                 length=rule.length,
@@ -83,7 +96,20 @@ def expected_of(rule: Rule, z, stage) -> list[int]:
                 inclusive=rule.inclusive,
                 both_sides=rule.both_sides,
             )
-    return sorted(high + low)
+    if isinstance(found, list):
+        return [(point, "both") for point in found]
+    high, low = found
+    return sorted([(point, "high") for point in high] + [(point, "low") for point in low])
+
+
+def found_by(rules: Rules, z, *, centre: float, sigma: float, **kwargs) -> dict[str, list[tuple[int, str]]]:
+    """(point, side) of each rule for points given in sigma units, on a chart with this centre and sigma."""
+    values = [None if value is None else centre + sigma * value for value in z]
+    chart = control_chart(values, Plan(rules=rules), limits=Limits(centre=centre, sigma=sigma), **kwargs)
+    found: dict[str, list[tuple[int, str]]] = {}
+    for violation in chart.primary.violations:
+        found.setdefault(violation.rule, []).append((violation.point, violation.side))
+    return {rule: sorted(hits) for rule, hits in found.items()}
 
 
 WIDTHS = st.sampled_from([0.5, 1.0, 1.25, 2.0, 3.0])
@@ -135,23 +161,65 @@ RULE = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(z=POINTS, rule=RULE)
-def test_any_rule_agrees_with_the_plain_implementation_through_missing_values(z, rule: Rule) -> None:
-    got = fired(z, Rules("one", (rule,))).get("r", [])
+SCALES = st.sampled_from([(0.0, 1.0), (10.0, 0.5), (-3.0, 4.0), (1000.0, 0.25)])
+
+
+@settings(max_examples=250, deadline=None)
+@given(z=POINTS, rule=RULE, scale=SCALES)
+def test_any_rule_agrees_with_the_plain_implementation_through_missing_values(z, rule: Rule, scale) -> None:
+    got = found_by(Rules("one", (rule,)), z, centre=scale[0], sigma=scale[1]).get("r", [])
     assert got == expected_of(rule, z, [0] * len(z))
 
 
 @settings(max_examples=150, deadline=None)
-@given(z=SERIES, rule=RULE, data=st.data())
-def test_no_rule_looks_across_a_stage_or_an_excluded_point(z, rule: Rule, data) -> None:
+@given(z=SERIES, rule=RULE, scale=SCALES, data=st.data())
+def test_no_rule_looks_across_a_stage_or_an_excluded_point(z, rule: Rule, scale, data) -> None:
     cuts = data.draw(st.lists(st.booleans(), min_size=len(z), max_size=len(z)))
     stage = np.cumsum(cuts).tolist()
     out = data.draw(st.sets(st.integers(0, max(len(z) - 1, 0)), max_size=2)) if z else set()
     seen = [None if place in out else value for place, value in enumerate(z)]
-    excluded = dict.fromkeys(out, "broken gauge")
-    got = fired(z, Rules("one", (rule,)), stages=stage, excluded=excluded).get("r", [])
+    kwargs = {"stages": stage}
+    if out:
+        kwargs["excluded"] = dict.fromkeys(out, "broken gauge")
+    got = found_by(Rules("one", (rule,)), z, centre=scale[0], sigma=scale[1], **kwargs).get("r", [])
     assert got == expected_of(rule, seen, stage)
+
+
+# Windows just long enough, on and beside every boundary, on each side.
+EDGES = [
+    (Rule("r", Kind.BEYOND), 1, 3.0),
+    (Rule("r", Kind.BEYOND, width=2.0), 1, 2.0),
+    (Rule("r", Kind.RUN, length=4), 4, 0.0),
+    (Rule("r", Kind.K_OF_N, length=4, count=3, width=2.0), 4, 2.0),
+    (Rule("r", Kind.WITHIN, length=4, width=2.0), 4, 2.0),
+    (Rule("r", Kind.OUTSIDE, length=4, width=2.0, both_sides=False), 4, 2.0),
+]
+
+
+@pytest.mark.parametrize(("rule", "window", "edge"), EDGES)
+@pytest.mark.parametrize("inclusive", [False, True])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("shift", [-0.25, 0.0, 0.25])
+@pytest.mark.parametrize("short", [0, 1])
+@pytest.mark.parametrize("scale", [(0.0, 1.0), (10.0, 0.5)])
+def test_boundaries_of_every_rule(
+    rule: Rule, window: int, edge: float, inclusive: bool, sign: int, shift: float, short: int, scale
+) -> None:
+    rule = replace(rule, inclusive=inclusive)
+    z = [sign * (edge + shift)] * (window - short)
+    got = found_by(Rules("one", (rule,)), z, centre=scale[0], sigma=scale[1]).get("r", [])
+    assert got == expected_of(rule, z, [0] * len(z))
+
+
+@pytest.mark.parametrize("length", [2, 3, 6])
+@pytest.mark.parametrize("in_steps", [False, True])
+def test_a_trend_needs_its_whole_length(length: int, in_steps: bool) -> None:
+    rule = Rule("r", Kind.TREND, length=length, in_steps=in_steps)
+    points = length + in_steps
+    rising = [float(place) for place in range(points)]
+    for z, side in ((rising, "high"), (rising[::-1], "low")):
+        assert found_by(Rules("one", (rule,)), z, centre=0.0, sigma=9.0) == {"r": [(points - 1, side)]}
+        assert found_by(Rules("one", (rule,)), z[1:], centre=0.0, sigma=9.0) == {}
 
 
 def test_all_eight_rules_agree_with_the_plain_implementation_on_long_random_series() -> None:
@@ -162,12 +230,46 @@ def test_all_eight_rules_agree_with_the_plain_implementation_on_long_random_seri
         z = (rng.normal(0, rng.choice([0.4, 1.0, 1.6]), 60) + drift * np.arange(60) / 3).round(2)
         if rng.random() < 0.3:
             z = np.abs(z) * np.where(np.arange(60) % 2, 1, -1)
-        got = fired(z, "nelson")
+        got = found_by(PRESETS["nelson"], z.tolist(), centre=0.0, sigma=1.0)
         for rule in PRESETS["nelson"]:
             wanted = expected_of(rule, z.tolist(), [0] * 60)
             assert got.get(rule.id, []) == wanted, (rule.id, z.tolist())
             together[rule.id] += len(wanted)
     assert min(together.values()) > 5, together  # each rule was really put to the test
+
+
+def test_a_run_ends_at_a_stage_even_when_nothing_is_missing() -> None:
+    values = [0.5] * 12
+    assert fired(values, "nelson")["2"] == [8, 9, 10, 11]
+    assert "2" not in fired(values, "nelson", stages=["a"] * 6 + ["b"] * 6)
+    assert fired(values, "nelson", stages=["a"] * 2 + ["b"] * 10)["2"] == [10, 11]
+
+
+def test_rules_work_where_the_limits_differ_from_point_to_point() -> None:
+    rows = [[float(place)] * (3 if place % 2 else 2) for place in range(8)]
+    rows = [[*row[:-1], row[-1] + 0.5] for row in rows]
+    chart = control_chart(Subgroups(rows), Plan("xbar_r", 3, rules="nelson"))
+    assert [v.point for v in chart.primary.violations if v.rule == "3"] == [5, 6, 7]
+    assert len(set(chart.primary.ucl)) == 2
+
+
+def test_equality_allows_for_the_last_digits_of_large_numbers() -> None:
+    # 1e9 has steps of 1.2e-7; a few of them are rounding, a thousandth of the width of a zone is not.
+    centre, sigma = 1e9, 1e-3
+    rules = Rules("one", (Rule("r", Kind.RUN, length=3), Rule("b", Kind.BEYOND)))
+    hair = [centre + 2.4e-7] * 3
+    over = [centre + 3 * sigma + 2.4e-7]
+    limits = Limits(centre=centre, sigma=sigma)
+    assert control_chart([*hair, *over], Plan(rules=rules), limits=limits).primary.violations == ()
+    clear = control_chart([centre + 1e-4] * 3 + [centre + 3.1 * sigma], Plan(rules=rules), limits=limits)
+    assert [v.rule for v in clear.primary.violations] == ["r", "r", "b"]
+
+
+def test_equality_is_a_billionth_of_sigma_where_numbers_are_small() -> None:
+    rules = Rules("one", (Rule("r", Kind.RUN, length=2),))
+    for distance, fires in ((1e-10, False), (1e-8, True)):
+        found = control_chart([distance] * 2, Plan(rules=rules), limits=UNIT).primary.violations
+        assert bool(found) is fires
 
 
 def test_two_of_three_does_not_ask_for_three() -> None:
@@ -253,18 +355,68 @@ def test_every_parameter_of_a_preset_can_be_changed() -> None:
     assert fired([4.5], wide) == {"1": [0]}
 
 
+NELSON_TABLE = {
+    "1": (Kind.BEYOND, 1, 0, None),
+    "2": (Kind.RUN, 9, 0, None),
+    "3": (Kind.TREND, 6, 0, None),
+    "4": (Kind.ALTERNATION, 14, 0, None),
+    "5": (Kind.K_OF_N, 3, 2, 2.0),
+    "6": (Kind.K_OF_N, 5, 4, 1.0),
+    "7": (Kind.WITHIN, 15, 0, 1.0),
+    "8": (Kind.OUTSIDE, 8, 0, 1.0),
+}
+
+
 @pytest.mark.parametrize(
-    ("preset", "run", "trend", "both_sides"),
-    [("nelson", 9, 6, True), ("gb_t_4091", 9, 6, True), ("aiag", 7, 6, False), ("minitab", 9, 6, False)],
+    ("preset", "run", "steps", "both_sides"),
+    [
+        ("nelson", 9, False, True),
+        ("gb_t_4091", 9, False, True),
+        ("aiag", 7, False, False),
+        ("minitab", 9, False, False),
+        ("jasp", 9, True, False),
+    ],
 )
 def test_presets_have_the_lengths_of_their_source(
-    preset: str, run: int, trend: int, both_sides: bool
+    preset: str, run: int, steps: bool, both_sides: bool
 ) -> None:
     rules = rule_set(preset)
-    assert rules.rule("2").length == run
-    assert rules.rule("3").length == trend
+    for rule_id, parameters in (NELSON_TABLE | {"2": (Kind.RUN, run, 0, None)}).items():
+        rule = rules.rule(rule_id)
+        assert (rule.kind, rule.length, rule.count, rule.width) == parameters, rule_id
+        assert rule.inclusive is (rule_id == "7")
+        assert rule.in_steps is (steps and rule_id in "34")
+        assert rule.last_outside
     assert rules.rule("8").both_sides is both_sides
     assert [rule.id for rule in rules] == list("12345678")
+
+
+def test_western_electric_has_its_four_tests() -> None:
+    found = [(r.id, r.kind, r.length, r.count, r.width) for r in rule_set("western_electric")]
+    assert found == [
+        ("WE1", Kind.BEYOND, 1, 0, None),
+        ("WE2", Kind.K_OF_N, 3, 2, 2.0),
+        ("WE3", Kind.K_OF_N, 5, 4, 1.0),
+        ("WE4", Kind.RUN, 8, 0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        (Kind.BEYOND, 1),
+        (Kind.RUN, 2),
+        (Kind.TREND, 2),
+        (Kind.ALTERNATION, 3),
+        (Kind.K_OF_N, 1),
+        (Kind.WITHIN, 1),
+        (Kind.OUTSIDE, 1),
+    ],
+)
+def test_the_shortest_length_of_each_kind(kind: Kind, least: int) -> None:
+    assert Rule("r", kind, length=least, count=1, width=1.0).length == least
+    with pytest.raises(SpcInputError, match="length"):
+        Rule("r", kind, length=least - 1, count=1, width=1.0)
 
 
 def test_small_presets_hold_what_their_name_says() -> None:
