@@ -131,6 +131,8 @@ class LiveSystem:
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.environment = clean_environment() | {
             "SECRET_KEY": "tests-" + "k" * 50,
+            "DJANGO_SETTINGS_MODULE": "tests.live_settings",
+            "LIVE_STATIC_ROOT": str(directory / "static"),
             "NOTIFICATION_DB_PATH": str(directory / "live.sqlite3"),
             "FRONTEND_URL": self.url,
             "ALLOW_HTTP": "true",
