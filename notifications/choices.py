@@ -13,6 +13,20 @@ class ChannelCode(models.TextChoices):
     SMS = "sms", _("短信")
 
 
+class Style(models.TextChoices):
+    """How a channel writes: with WeCom's marks, or as the text that remains without them."""
+
+    MARKDOWN = "markdown", "Markdown"
+    PLAIN = "plain", _("纯文本")
+
+
+class Overflow(models.TextChoices):
+    """What becomes of a text that is longer than its channel takes."""
+
+    SPLIT = "split", _("分成几条")
+    FILE = "file", _("摘要加文件")
+
+
 class State(models.TextChoices):
     """Where a message stands; the allowed transitions are in `notifications.policy`."""
 
@@ -58,4 +72,11 @@ class Reason(models.TextChoices):
     RECIPIENT = "recipient", _("收件人无效")
     ANSWER_LOST = "answer_lost", _("请求已发出但没有得到答复，可能已送达")
     LEASE_EXPIRED = "lease_expired", _("发送中的进程中断，可能已送达")
+    MERGED = "merged", _("并入合并消息")
+    EXPIRED = "expired", _("已过时限")
+    FLOODED = "flooded", _("短时间内过多，已限制")
+    CONTENT = "content", _("内容规则拦截")
+    QUIET = "quiet", _("免打扰时段")
+    MUTED = "muted", _("收件人不接收此类消息")
+    FAILED_OVER = "failed_over", _("改由后备渠道发送")
     BY_PERSON = "by_person", _("人工处理")

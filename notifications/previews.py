@@ -10,6 +10,8 @@ from wecom import markdown
 from wecom.errors import PayloadError
 from wecom.payloads import Payload, byte_length
 
+SAMPLE_TARGET = "IQC"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -41,7 +43,11 @@ def of_template(
     if driver is None:
         # Not connected yet: show the text itself.
         return Preview(parts=(_part(f"{title}\n{content}"),))
-    return Preview(parts=tuple(of_payload(payload) for payload in driver.compose(title, content)))
+    return Preview(
+        parts=tuple(
+            of_payload(payload) for payload in driver.compose(title, content, SAMPLE_TARGET, channels.Form())
+        )
+    )
 
 
 def of_payload(payload: str) -> Part:

@@ -50,6 +50,13 @@ def _words(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
+def _keys(value: str) -> list[str]:
+    keys = _words(value)
+    if any(len(key) < 20 for key in keys):
+        raise ValueError("every key must have at least 20 characters")
+    return keys
+
+
 def _count(value: str) -> int:
     number = int(value)
     if number < 1:
@@ -88,6 +95,13 @@ def _zone(value: str) -> str:
 
 VARIABLES: tuple[Variable, ...] = (
     Variable("SECRET_KEY", _text, "", "Django 的签名密钥；不设时生成到 var/secret_key", secret=True),
+    Variable(
+        "SECRETS_KEYS",
+        _keys,
+        [],
+        "加密所存密钥的钥匙，逗号分隔，新的在前；不设时生成到 var/secrets_key",
+        secret=True,
+    ),
     Variable("DEBUG", _flag, False, "开发模式：显示错误详情，绝不可用于生产"),
     Variable("ALLOWED_HOSTS", _words, ["localhost", "127.0.0.1", "[::1]"], "允许的主机名，逗号分隔"),
     Variable("DATABASE_URL", _text, "", "数据库地址，如 postgres://…；不设时用 SQLite", secret=True),

@@ -21,9 +21,9 @@ VAR_DIR = BASE_DIR / "var"
 TESTING = "pytest" in sys.modules
 
 
-def _generated_secret_key() -> str:
-    """Return the key kept in var/secret_key, making it once; readable by the owner alone."""
-    path = VAR_DIR / "secret_key"
+def _generated_key(name: str) -> str:
+    """Return the key kept in var under this name, making it once; readable by the owner alone."""
+    path = VAR_DIR / name
     VAR_DIR.mkdir(exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -34,7 +34,8 @@ def _generated_secret_key() -> str:
     return key
 
 
-SECRET_KEY = env.read("SECRET_KEY") or _generated_secret_key()
+SECRET_KEY = env.read("SECRET_KEY") or _generated_key("secret_key")
+SECRETS_KEYS = env.read("SECRETS_KEYS") or [_generated_key("secrets_key")]
 DEBUG = env.read("DEBUG")
 ALLOWED_HOSTS = env.read("ALLOWED_HOSTS")
 FRONTEND_URL = env.read("FRONTEND_URL")

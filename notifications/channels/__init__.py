@@ -1,14 +1,17 @@
 """One small room per channel, found by registration; adding one touches nothing else.
 
-A channel composes payloads (splitting what is too long), says whose budget a target uses,
-and delivers one payload. Every module of this package is loaded here and registers itself.
+A channel composes payloads (splitting what is too long), says with which credentials a target
+can be reached, each with a budget of its own, and delivers one payload. Every module of this
+package is loaded here and registers itself.
 """
 
 from importlib import import_module
 from pkgutil import iter_modules
 
 from notifications.channels.base import (
+    Credential,
     Driver,
+    Form,
     NotConfigured,
     Result,
     driver_for,
@@ -17,7 +20,17 @@ from notifications.channels.base import (
     send,
 )
 
-__all__ = ["Driver", "NotConfigured", "Result", "driver_for", "register", "registered", "send"]
+__all__ = [
+    "Credential",
+    "Driver",
+    "Form",
+    "NotConfigured",
+    "Result",
+    "driver_for",
+    "register",
+    "registered",
+    "send",
+]
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

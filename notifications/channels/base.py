@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from notifications.choices import Overflow, Style
 from notifications.policy import Decision
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One try: what it means, and what the other side said."""
+    """One try: what it means, and what the other side said.
+
+    `receipt` is the other side's number of the message, `missed` the recipients that it named as
+    not reached, `wait_s` the rest that it asked for.
+    """
 
     decision: Decision
     explanation: str = ""
@@ -19,6 +24,29 @@ class Result:
     errcode: int | None = None
     answer: str = ""
     reason: str = ""
+    receipt: str = ""
+    missed: tuple[str, ...] = ()
+    wait_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One thing to send with: a robot of a group, an application, a mail account.
+
+    `name` is the name of its budget, made from a digest and never from the secret itself;
+    `label` is for people.
+    """
+
+    name: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the plant wants the messages of a channel: its switches from the `Channel` row."""
+
+    style: str = Style.MARKDOWN
+    overflow: str = Overflow.SPLIT
 
 
 class NotConfigured(LookupError):
@@ -30,13 +58,13 @@ class Driver(Protocol):
 
     code: str
 
-    def compose(self, title: str, content: str) -> list[str]:
+    def compose(self, title: str, content: str, target: str, form: Form) -> list[str]:
         """Return the final payloads, one per message that will be shown."""
 
-    def budget(self, target: str) -> str:
-        """Return the name of the budget that a target draws on; raises NotConfigured."""
+    def credentials(self, target: str) -> Sequence[Credential]:
+        """Return what a target can be sent with, in order of preference; raises NotConfigured."""
 
-    def deliver(self, payload: str, target: str, *, timeout_s: float) -> Result:
+    def deliver(self, payload: str, target: str, credential: Credential, *, timeout_s: float) -> Result:
         """Send one payload; raises NotConfigured, and nothing else that the network can cause."""
 
     def check(self) -> Mapping[str, str]:
@@ -73,8 +101,9 @@ def send(code: str, title: str, content: str, target: str, *, timeout_s: float =
     if driver is None:
         return False, f"渠道 {code} 尚未接入"
     try:
-        for payload in driver.compose(title, content):
-            result = driver.deliver(payload, target, timeout_s=timeout_s)
+        credential = driver.credentials(target)[0]
+        for payload in driver.compose(title, content, target, Form()):
+            result = driver.deliver(payload, target, credential, timeout_s=timeout_s)
             if result.decision is not Decision.SENT:
                 return False, result.explanation
     except NotConfigured as error:

@@ -7,11 +7,11 @@ The key of a group is `{GROUP}_WEBHOOK_KEY`, else `OQC_WEBHOOK_KEY`, else the ro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
-from notifications.channels.base import NotConfigured, Result, register
+from notifications.channels.base import Credential, Form, NotConfigured, Result, register
 from notifications.choices import ChannelCode, Reason
 from notifications.policy import Decision
 from wecom import markdown
@@ -48,19 +48,20 @@ class WechatBot:
 
     code = ChannelCode.WECHAT_BOT.value
 
-    def compose(self, title: str, content: str) -> list[str]:
+    def compose(self, title: str, content: str, target: str, form: Form) -> list[str]:
         """Return one payload per message; the title is the heading unless the content has one."""
         text = content if content.lstrip().startswith("#") else f"### {title}\n{content}"
         heading = text.lstrip().partition("\n")[0]
         parts = markdown.split(text, limit=MARKDOWN_LIMIT, heading=heading)
         return [markdown_payload(part).json for part in parts]
 
-    def budget(self, target: str) -> str:
-        """Return a digest of the robot's key: groups that share a robot share its limit."""
+    def credentials(self, target: str) -> Sequence[Credential]:
+        """Return the group's robot, named by a digest of its key: who shares a robot shares its limit."""
         _, key = _robot_for(target)
-        return f"{self.code}:{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+        return [Credential(f"{self.code}:{digest}")]
 
-    def deliver(self, payload: str, target: str, *, timeout_s: float) -> Result:
+    def deliver(self, payload: str, target: str, credential: Credential, *, timeout_s: float) -> Result:
         prefix, key = _robot_for(target)
         return _result(Robot(prefix, key, timeout=(min(3, timeout_s), timeout_s)).send(Payload.thaw(payload)))
 

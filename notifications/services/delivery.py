@@ -131,7 +131,7 @@ def _deliver(row: Notification, switches: dict[str, Channel], *, worker: str, re
         _put_back(row, State.HELD, reason=Reason.CHANNEL_DISABLED)
         return 0
     try:
-        budget_name = driver.budget(row.target)
+        credential = driver.credentials(row.target)[0]
     except channels.NotConfigured as missing:
         _put_back(row, State.HELD, reason=Reason.NO_ROBOT, error_message=str(missing)[:_ERROR_LENGTH])
         return 0
@@ -141,18 +141,18 @@ def _deliver(row: Notification, switches: dict[str, Channel], *, worker: str, re
         # Slow neighbours used up the lease of this batch: give back rather than risk a double.
         _put_back(row, State.PENDING, reason=row.reason)
         return 0
-    number = _begin(row, budget_name, limit=switch.rate_limit if switch else 20, worker=worker)
+    number = _begin(row, credential.name, limit=switch.rate_limit if switch else 20, worker=worker)
     if number is None:
         return 0
     started = time.monotonic()
     try:
-        result = driver.deliver(row.payload, row.target, timeout_s=timeout_s)
+        result = driver.deliver(row.payload, row.target, credential, timeout_s=timeout_s)
     except Exception:
         # A fault of ours, not of the wire: the message is kept, the neighbours go on.
         log.exception("delivery of message %s failed", row.message_id)
         result = channels.Result(Decision.UNCERTAIN, explanation="发送程序出错，详见日志")
     duration_ms = round((time.monotonic() - started) * 1000)
-    _record(row, number, result, budget_name, duration_ms=duration_ms, retry_delay_s=retry_delay_s)
+    _record(row, number, result, credential.name, duration_ms=duration_ms, retry_delay_s=retry_delay_s)
     return 1
 
 
@@ -179,7 +179,15 @@ def _begin(row: Notification, budget_name: str, *, limit: int, worker: str) -> i
             budget.sent_at = [*recent, stamp]
             budget.save(update_fields=["sent_at"])
             number = row.attempts.count() + 1
-            DeliveryAttempt.objects.create(notification=row, number=number, started_at=now, worker=worker)
+            DeliveryAttempt.objects.create(
+                notification=row,
+                number=number,
+                channel=row.channel,
+                target=row.target,
+                credential=budget_name,
+                started_at=now,
+                worker=worker,
+            )
             return number
         _put_back(row, State.PENDING, reason=Reason.RATE, next_at=wake)
         # Whatever else waits for the same credential need not be claimed before then.
@@ -231,7 +239,14 @@ def _outcome(
     """Return the fields that one try changes in its message."""
     error = result.explanation[:_ERROR_LENGTH]
     if result.decision is Decision.SENT:
-        return {"status": State.SENT, "reason": Reason.NONE, "sent_at": now, "error_message": ""}
+        return {
+            "status": State.SENT,
+            "reason": Reason.NONE,
+            "sent_at": now,
+            "error_message": "",
+            "receipt": result.receipt,
+            "missed": list(result.missed),
+        }
     if result.decision is Decision.DEAD:
         return {"status": State.DEAD, "reason": result.reason or Reason.REFUSED, "error_message": error}
     if result.decision is Decision.CHANNEL_DEAD:

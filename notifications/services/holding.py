@@ -16,10 +16,10 @@ def obstacle(channel: str, target: str) -> str:
     if Channel.objects.filter(code=channel, is_enabled=False).exists():
         return f"渠道 {channel} 已停用"
     try:
-        budget = driver.budget(target)
+        credential = driver.credentials(target)[0]
     except channels.NotConfigured as missing:
         return str(missing)
-    dead = Budget.objects.filter(name=budget, is_dead=True).first()
+    dead = Budget.objects.filter(name=credential.name, is_dead=True).first()
     return (dead.note or "机器人已失效") if dead else ""
 
 
@@ -45,7 +45,7 @@ def _compose(row: Notification) -> None:
     """Freeze the payload of a row that was written before its channel had a driver."""
     driver = channels.driver_for(row.channel)
     if driver is not None:
-        row.payload = driver.compose(row.title, row.content)[0]
+        row.payload = driver.compose(row.title, row.content, row.target, channels.Form())[0]
         row.save(update_fields=["payload", "updated_at"])
 
 

@@ -144,11 +144,11 @@ def _queue(
         status, reason = State.HELD, Reason.NO_DRIVER
     elif Channel.objects.filter(code=channel, is_enabled=False).exists():
         status, reason = State.HELD, Reason.CHANNEL_DISABLED
-        payloads = driver.compose(title, content)
+        payloads = driver.compose(title, content, target, channels.Form())
     else:
-        payloads = driver.compose(title, content)
+        payloads = driver.compose(title, content, target, channels.Form())
         try:
-            driver.budget(target)
+            driver.credentials(target)
         except channels.NotConfigured as missing:
             status, reason, error = State.SUPPRESSED, Reason.NO_ROBOT, str(missing)
             log.warning("message for %s not sent: %s", target, missing)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from notifications.channels import NotConfigured, Result, base
+from notifications.channels import Credential, Form, NotConfigured, Result, base
 from notifications.policy import Decision
 
 
@@ -18,18 +18,22 @@ class ScriptedChannel:
     code: str = "wechat_bot"
     answers: list[Result | Callable[[], Result]] = field(default_factory=list)
     delivered: list[tuple[str, str]] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+    robots: int = 1
     is_configured: bool = True
 
-    def compose(self, title: str, content: str) -> list[str]:
+    def compose(self, title: str, content: str, target: str, form: Form) -> list[str]:
         return content.split("\f")
 
-    def budget(self, target: str) -> str:
+    def credentials(self, target: str) -> list[Credential]:
         if not self.is_configured:
             raise NotConfigured("没有 key")
-        return f"test:{target}"
+        names = [f"test:{target}", *(f"test:{target}:{number}" for number in range(2, self.robots + 1))]
+        return [Credential(name) for name in names]
 
-    def deliver(self, payload: str, target: str, *, timeout_s: float) -> Result:
+    def deliver(self, payload: str, target: str, credential: Credential, *, timeout_s: float) -> Result:
         self.delivered.append((target, payload))
+        self.used.append(credential.name)
         if not self.answers:
             return Result(Decision.SENT)
         answer = self.answers.pop(0)

@@ -1,0 +1,78 @@
+"""Secrets at rest: text that only this installation can read again.
+
+The key ring is the setting `SECRETS_KEYS`, newest first: the first key seals, every key unseals,
+so a key is replaced by putting a new one in front and sealing what is stored once more. Each key
+is a text of at least 20 characters; what encrypts is derived from it (Fernet: AES-128-CBC with
+HMAC-SHA-256). Without the setting a key is made once and kept in `var/secrets_key`.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import models
+
+_CONTEXT = b"spc_site.sealed:"
+
+
+class Unreadable(ValueError):
+    """A sealed text that none of the keys opens: a key is missing from `SECRETS_KEYS`."""
+
+
+@functools.lru_cache(maxsize=8)
+def _ring(keys: tuple[str, ...]) -> MultiFernet:
+    digests = (hashlib.sha256(_CONTEXT + key.encode()).digest() for key in keys)
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+
+
+def _keys() -> tuple[str, ...]:
+    return tuple(settings.SECRETS_KEYS)
+
+
+def seal(text: str) -> str:
+    """Return the text encrypted with the newest key; an empty text stays empty."""
+    return _ring(_keys()).encrypt(text.encode()).decode("ascii") if text else ""
+
+
+def unseal(sealed: str) -> str:
+    """Return the text again. Raises Unreadable if no key of the ring opens it."""
+    if not sealed:
+        return ""
+    try:
+        return _ring(_keys()).decrypt(sealed.encode("ascii")).decode()
+    except (InvalidToken, UnicodeEncodeError) as error:
+        raise Unreadable("none of the keys in SECRETS_KEYS opens this secret") from error
+
+
+def is_current(sealed: str) -> bool:
+    """Say whether the newest key opens it, so that it need not be sealed again."""
+    try:
+        _ring(_keys()[:1]).decrypt(sealed.encode("ascii"))
+    except InvalidToken:
+        return not sealed
+    return True
+
+
+def masked(text: str) -> str:
+    """Return how a secret may be shown: its last four characters, if it is long enough to keep the rest."""
+    return f"••••{text[-4:]}" if len(text) >= 12 else "••••" if text else ""
+
+
+class SealedTextField(models.TextField):
+    """A text that stands encrypted in the database and is plain in Python.
+
+    It cannot be searched. A value that no key opens is never guessed: reading the row raises
+    Unreadable.
+    """
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        return value if value is None else unseal(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return value if value is None else seal(value)
