@@ -54,6 +54,8 @@ ROLES: tuple[Role, ...] = (
             "quality.view_recalculation",
             "quality.add_recalculation",
             "quality.change_recalculation",
+            "quality.view_verification",
+            "quality.add_verification",
         )
         + _NOTIFICATION_VIEW,
     ),
@@ -63,7 +65,12 @@ ROLES: tuple[Role, ...] = (
         _QUALITY_VIEW
         + _ALARM_WORK
         + _NOTIFICATION_VIEW
-        + ("quality.view_judgementdefaults", "quality.view_controllimits", "quality.view_recalculation"),
+        + (
+            "quality.view_judgementdefaults",
+            "quality.view_controllimits",
+            "quality.view_recalculation",
+            "quality.view_verification",
+        ),
     ),
     Role(SUPPLIER, "只看自己的报告", ()),
     Role("能源管理员", "配额与能耗", ("alarms.view_alarm", "alarms.view_alarmevent", "alarms.change_alarm")),
@@ -95,6 +102,8 @@ ROLES: tuple[Role, ...] = (
             "notifications.view_budget",
             "spc_site.view_workerbeat",
             "spc_site.view_schedule",
+            "quality.view_verification",
+            "quality.add_verification",
         ),
     ),
 )

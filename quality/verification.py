@@ -13,10 +13,27 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from quality.spc.verify import Labels, Run
+from quality.spc.verify.report import FORMATS as TEXT_FORMATS
 from quality.spc.verify.report import shown
 
 _WIDTHS = (34, 60, 44, 30, 30, 14, 20, 12)
 _BAD = PatternFill("solid", fgColor="FFDDDD")
+
+
+FORMATS = {
+    "text": "text/plain",
+    "json": "application/json",
+    "html": "text/html",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""What a run can be written as, and the type of such a file."""
+
+
+def written_as(run: Run, form: str) -> bytes:
+    """Return the run as a file of one of FORMATS, in the active language."""
+    if form == "xlsx":
+        return as_workbook(run)
+    return TEXT_FORMATS[form](run, labels()).encode("utf-8")
 
 
 def labels() -> Labels:

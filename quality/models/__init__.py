@@ -1,10 +1,11 @@
-"""The rows of inspection, by concept: master data, reports, imports."""
+"""The rows of inspection, by concept: master data, reports, imports, verification."""
 
 from quality.models.imports import ImportProfile, IQCReportImportLog, OQCReportImportLog
 from quality.models.limits import ControlLimits
 from quality.models.master import Characteristic, Customer, JudgementDefaults, Part, Supplier
 from quality.models.recalculation import Recalculation
 from quality.models.reports import IQCReport, IQCReportEntry, OQCReport, OQCReportEntry
+from quality.models.verification import Verification
 
 __all__ = [
     "Characteristic",
@@ -21,4 +22,5 @@ __all__ = [
     "Part",
     "Recalculation",
     "Supplier",
+    "Verification",
 ]

@@ -29,6 +29,8 @@ from notifications.models import (
 )
 from quality import models as quality
 from quality.kinds import IQC, OQC, Kind
+from quality.services.verification import record_verification
+from quality.spc.verify import Check, Run
 from spc_site.models import Schedule, WorkerBeat
 from tests import builders, query_counts
 
@@ -143,6 +145,11 @@ def _token(number: int) -> ApiToken:
     return accounts.issue_token(builders.person(first_name=EVIL), name=EVIL)[0]
 
 
+def _verification(number: int) -> quality.Verification:
+    check = Check(EVIL, EVIL, EVIL, EVIL, EVIL, None, EVIL, "differs")
+    return record_verification(Run({"engine": EVIL}, (check,)))
+
+
 def _first(model: Any, **fields: Any) -> Callable[[int], Any]:
     """For tables of which a few rows exist or can exist."""
     return lambda number: model.objects.get_or_create(**fields)[0]
@@ -166,6 +173,7 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     quality.Recalculation: lambda number: quality.Recalculation.objects.create(
         characteristic=builders.characteristic(name=EVIL), requested_by=builders.person(), total=number
     ),
+    quality.Verification: _verification,
     quality.JudgementDefaults: _first(quality.JudgementDefaults, pk=1),
     quality.ImportProfile: lambda number: quality.ImportProfile.objects.create(
         name=f"{EVIL}{number}", layout={"note": EVIL}
