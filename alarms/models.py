@@ -7,12 +7,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-
-class Severity(models.TextChoices):
-    INFO = "info", _("提示")
-    WARNING = "warning", _("预警")
-    CRITICAL = "critical", _("严重")
-
+from notifications.choices import Severity
 
 SEVERITY_TONES = {Severity.INFO: "blue", Severity.WARNING: "amber", Severity.CRITICAL: "red"}
 SEVERITY_ORDER = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}

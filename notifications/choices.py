@@ -13,6 +13,14 @@ class ChannelCode(models.TextChoices):
     SMS = "sms", _("短信")
 
 
+class Severity(models.TextChoices):
+    """How grave an event is; the room of the alarms uses the same words."""
+
+    INFO = "info", _("提示")
+    WARNING = "warning", _("预警")
+    CRITICAL = "critical", _("严重")
+
+
 class Style(models.TextChoices):
     """How a channel writes: with WeCom's marks, or as the text that remains without them."""
 

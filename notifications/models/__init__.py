@@ -2,6 +2,7 @@
 
 from notifications.models.channels import Budget, Channel
 from notifications.models.messages import DeliveryAttempt, Notification, NotificationEvent
+from notifications.models.routing import Flood, Recipient, Route, RouteStep
 from notifications.models.settings import NotificationConfig
 from notifications.models.templates import NotificationTemplate
 
@@ -9,8 +10,12 @@ __all__ = [
     "Budget",
     "Channel",
     "DeliveryAttempt",
+    "Flood",
     "Notification",
     "NotificationConfig",
     "NotificationEvent",
     "NotificationTemplate",
+    "Recipient",
+    "Route",
+    "RouteStep",
 ]

@@ -13,9 +13,10 @@ from notifications.choices import ChannelCode, Reason, State
 class Notification(models.Model):
     """One message to one target: intent, frozen payload, state.
 
-    `dedupe_key` makes a repeated event one message; `next_at` is when it may go, `due_at` when
-    it should have gone (orders the queue); `lease_until` and `lease_owner` mark who sends it.
-    A long text becomes several rows: `part_no` of `part_count`, all with one `correlation_id`.
+    `dedupe_key` makes a repeated event one message, whose `repeats` count the others; `next_at`
+    is when it may go, `due_at` when it should have gone (orders the queue); `lease_until` and
+    `lease_owner` mark who sends it. A long text becomes several rows: `part_no` of `part_count`,
+    all with one `correlation_id`.
 
     `fallbacks` are the further ways of its route (channel and target of each, in order): when a
     way is dead or the message is late, the row itself moves on to the next, so that it never
@@ -41,6 +42,7 @@ class Notification(models.Model):
     link = models.CharField(_("链接"), max_length=255, blank=True)
     subject = models.CharField(_("对象"), max_length=80, blank=True, db_index=True)
     dedupe_key = models.CharField(_("去重键"), max_length=160, blank=True)
+    repeats = models.PositiveIntegerField(_("重复次数"), default=0)
     correlation_id = models.CharField(_("关联号"), max_length=32, blank=True, db_index=True)
     part_no = models.PositiveSmallIntegerField(_("第几段"), default=1)
     part_count = models.PositiveSmallIntegerField(_("共几段"), default=1)
@@ -103,6 +105,17 @@ class Notification(models.Model):
                 name="notifications_leased",
             ),
             models.Index(fields=["status", "-created_at"], name="notifications_by_status"),
+            # The limits against flooding look back over these, past what they withheld.
+            models.Index(
+                fields=["source", "created_at", "reason"],
+                condition=~models.Q(reason="flooded"),
+                name="notifications_source_window",
+            ),
+            models.Index(
+                fields=["target", "created_at", "reason"],
+                condition=~models.Q(reason="flooded"),
+                name="notifications_target_window",
+            ),
         ]
 
     def __str__(self) -> str:
