@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from notifications.services.delivery import deliver_due, has_due, oldest_due
 from notifications.services.holding import release_mended
+from notifications.services.statistics import roll_up_due, sample_queues
 from spc_site.jobs import doorbell, every
 
 
@@ -17,3 +18,10 @@ def deliver_due_job() -> int:
 def release_mended_job() -> int:
     """Let held messages go whose channel was mended."""
     return release_mended()
+
+
+@every(seconds=60, name="notifications.figures")
+def roll_up_job() -> int:
+    """Bring the hourly figures up to date."""
+    sample_queues()
+    return roll_up_due()

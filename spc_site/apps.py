@@ -12,7 +12,7 @@ class SiteConfig(AppConfig):
     verbose_name = "系统"
 
     def ready(self) -> None:
-        autodiscover_modules("checks", "jobs", "signals")
+        autodiscover_modules("checks", "jobs", "signals", "metrics")
 
 
 class AdminConfig(DjangoAdminConfig):

@@ -4,13 +4,16 @@ from notifications.models.channels import Budget, Channel
 from notifications.models.messages import DeliveryAttempt, Notification, NotificationEvent
 from notifications.models.routing import Flood, Recipient, Route, RouteStep
 from notifications.models.settings import NotificationConfig
+from notifications.models.statistics import BulkResend, HourlyFigure, Trouble
 from notifications.models.templates import NotificationTemplate
 
 __all__ = [
     "Budget",
+    "BulkResend",
     "Channel",
     "DeliveryAttempt",
     "Flood",
+    "HourlyFigure",
     "Notification",
     "NotificationConfig",
     "NotificationEvent",
@@ -18,4 +21,5 @@ __all__ = [
     "Recipient",
     "Route",
     "RouteStep",
+    "Trouble",
 ]

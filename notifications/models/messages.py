@@ -25,16 +25,16 @@ class Notification(models.Model):
     """
 
     message_id = models.CharField(_("消息号"), max_length=64, unique=True)
-    event = models.CharField(_("事件"), max_length=64, blank=True, db_index=True)
+    event = models.CharField(_("事件"), max_length=64, blank=True)
     title = models.CharField(_("标题"), max_length=255)
     content = models.TextField(_("内容"))
     channel = models.CharField(_("渠道"), max_length=16, choices=ChannelCode)
-    target = models.CharField(_("目标"), max_length=255, db_index=True)
+    target = models.CharField(_("目标"), max_length=255)
     priority = models.PositiveSmallIntegerField(
         _("优先级"), default=1, validators=[MinValueValidator(1), MaxValueValidator(5)]
     )
     status = models.CharField(_("状态"), max_length=10, choices=State, default=State.PENDING)
-    source = models.CharField(_("来源"), max_length=64, blank=True, db_index=True)
+    source = models.CharField(_("来源"), max_length=64, blank=True)
     reason = models.CharField(_("原因"), max_length=20, choices=Reason, blank=True, default=Reason.NONE)
     payload = models.TextField(_("报文"), blank=True)
     template_name = models.CharField(_("模板名"), max_length=64, blank=True)
@@ -104,6 +104,7 @@ class Notification(models.Model):
                 condition=models.Q(status="sending"),
                 name="notifications_leased",
             ),
+            # The log is asked by one of these and read from its newest row on.
             models.Index(fields=["status", "-created_at"], name="notifications_by_status"),
             # The limits against flooding look back over these, past what they withheld.
             models.Index(
@@ -116,6 +117,21 @@ class Notification(models.Model):
                 condition=~models.Q(reason="flooded"),
                 name="notifications_target_window",
             ),
+            models.Index(fields=["reason", "-created_at"], name="notifications_by_reason"),
+            models.Index(fields=["channel", "-created_at"], name="notifications_by_channel"),
+            models.Index(fields=["event", "-created_at"], name="notifications_by_event"),
+            models.Index(fields=["target", "-created_at"], name="notifications_by_target"),
+            models.Index(fields=["source", "-created_at"], name="notifications_by_source"),
+            models.Index(fields=["template_name", "-created_at"], name="notifications_by_template"),
+            models.Index(fields=["priority", "-created_at"], name="notifications_by_priority"),
+            models.Index(
+                fields=["-created_at"],
+                condition=models.Q(possible_duplicate=True),
+                name="notifications_doubles",
+            ),
+            # The hourly figures ask what ended when.
+            models.Index(fields=["sent_at"], name="notifications_by_sent_at"),
+            models.Index(fields=["status", "updated_at"], name="notifications_by_end"),
         ]
 
     def __str__(self) -> str:
@@ -147,6 +163,7 @@ class DeliveryAttempt(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["notification", "number"], name="notifications_attempt_number")
         ]
+        indexes = [models.Index(fields=["started_at"], name="notifications_attempt_start")]
 
     def __str__(self) -> str:
         return f"#{self.number} {self.outcome}"
