@@ -27,6 +27,9 @@ from quality.spc.missing import Missing
 from quality.spc.normality import LEAST_FOR_AD, anderson_darling, normal_ad_p, sample_of, spread_missing
 
 _LAMBDA_RANGE = (-5.0, 5.0)
+_NO_LAMBDA = 1e-100
+"""Nearer to zero than this the power is the logarithm to the last digit, and lambda z has none to spare."""
+
 _DISTANCES = np.arange(0.25, 1.2501, 0.01)
 """Quantile distances z that the Johnson search tries: quantiles at -3z, -z, z and 3z of the normal
 distribution.
@@ -109,15 +112,19 @@ def box_cox_transform(x: Any, lam: float) -> FloatArray:
     """Values on the Box-Cox scale (any shape); NaN below zero, and at zero unless lambda is above zero."""
     values = as_floats("x", x)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = special.boxcox(values, lam)
+        z = special.boxcox(values, _lambda(lam))
     return np.where(np.isfinite(z), z, np.nan)
 
 
 def box_cox_inverse(z: Any, lam: float) -> FloatArray:
     """Values whose Box-Cox transform is z; NaN where there is none."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        x = special.inv_boxcox(as_floats("z", z), lam)
+        x = special.inv_boxcox(as_floats("z", z), _lambda(lam))
     return np.where(np.isfinite(x), x, np.nan)
+
+
+def _lambda(lam: float) -> float:
+    return 0.0 if abs(lam) < _NO_LAMBDA else lam
 
 
 def box_cox(values: Any) -> BoxCox:
