@@ -41,6 +41,7 @@ class Chart(models.TextChoices):
     I_MR = "i_mr", _("单值–移动极差图")
     XBAR_R = "xbar_r", _("均值–极差图")
     XBAR_S = "xbar_s", _("均值–标准差图")
+    MEDIAN_R = "median_r", _("中位数–极差图")
 
 
 class Estimator(models.TextChoices):
@@ -61,6 +62,7 @@ class RulePreset(models.TextChoices):
     NELSON = "nelson", _("Nelson 八条（GB/T 4091）")
     AIAG = "aiag", "AIAG"
     MINITAB = "minitab", "Minitab"
+    JASP = "jasp", "JASP"
     GB_T_17989_2 = "gb_t_17989_2", "GB/T 17989.2（ISO 7870-2）"
     WESTERN_ELECTRIC = "western_electric", "Western Electric"
     RULE_1 = "rule_1", _("只有规则 1")
@@ -73,6 +75,26 @@ class Index(models.TextChoices):
 
     OVERALL = "overall", _("CPK（全部标准差，报告口径，即 Ppk）")
     WITHIN = "within", _("Cpk（组内标准差）")
+
+
+class Distribution(models.TextChoices):
+    """What the values of a characteristic follow; values are the models of `quality.spc`.
+
+    A person decides: none is ever chosen by its test value.
+    """
+
+    NORMAL = "normal", _("正态")
+    LOGNORMAL = "lognormal", _("对数正态")
+    WEIBULL = "weibull", "Weibull"
+    GAMMA = "gamma", "Gamma"
+    EXPONENTIAL = "exponential", _("指数")
+    RAYLEIGH = "rayleigh", "Rayleigh"
+    HALF_NORMAL = "half_normal", _("半正态")
+    LARGEST_EXTREME = "largest_extreme", _("最大极值")
+    LOGISTIC = "logistic", "Logistic"
+    LOGLOGISTIC = "loglogistic", _("对数 Logistic")
+    BOX_COX = "box_cox", _("Box-Cox 变换")
+    EMPIRICAL = "empirical", _("不设分布（样本百分位数）")
 
 
 class DefectClass(models.TextChoices):

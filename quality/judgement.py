@@ -16,10 +16,13 @@ from typing import Any
 import numpy as np
 
 from quality import spc
-from quality.choices import Index, ReasonCode, Status
+from quality.choices import Distribution, Index, ReasonCode, Status
 from quality.spc.reasons import reason as why_missing
 
 OK, NG = "OK", "NG"
+
+NOT_NORMAL = "not_normal"
+"""Why an index within subgroups does not exist where the distribution is set to another than the normal."""
 
 _UNRULED = spc.Plan(rules="none")
 _STATISTICS = ("mean", "minimum", "maximum", "sd_overall", "sd_within", "cp", "cpk", "pp", "ppk")
@@ -30,7 +33,8 @@ class Task:
     """One characteristic to judge: its values as written, its limits, its settings.
 
     `plan` carries the rules that make it abnormal (none by default); `limits` are locked control
-    limits, which win over those computed from the values.
+    limits, which win over those computed from the values. A `distribution` other than the normal has
+    percentiles instead of standard deviations: whatever `index` says, the overall one is judged.
     """
 
     values: Sequence[str | None]
@@ -42,6 +46,7 @@ class Task:
     limits: spc.Limits | None = None
     index: str = Index.OVERALL
     cpk_limit: str = "1.33"
+    distribution: str = Distribution.NORMAL
 
     @property
     def is_attribute(self) -> bool:
@@ -72,6 +77,27 @@ def judge(tasks: Sequence[Task]) -> list[Verdict]:
         chosen = [tasks[place] for place in measured]
         verdicts.update(zip(measured, _judge_measured(chosen), strict=True))
     return [verdicts[place] for place in range(len(tasks))]
+
+
+def by_percentiles(
+    values: Sequence[float | None],
+    *,
+    distribution: str,
+    lsl: float | None,
+    usl: float | None,
+    lower_is_bound: bool,
+    upper_is_bound: bool,
+) -> spc.PercentileCapability:
+    """Return the capability of a characteristic that is not normal (ISO 22514-2)."""
+    found: spc.PercentileCapability = spc.percentile_capability(
+        list(values),
+        lsl=lsl,
+        usl=usl,
+        model=str(distribution),
+        lower_bound=lower_is_bound,
+        upper_bound=upper_is_bound,
+    )
+    return found
 
 
 def _judge_attribute(task: Task) -> Verdict:
@@ -129,29 +155,64 @@ def _judge_together(tasks: Sequence[Task]) -> list[Verdict]:
         if absent:
             one = study.moments.at(place)
             missing = {name: str(why_missing(name, one)) for name in absent}
+        index, further = task.index, {}
+        if task.distribution != Distribution.NORMAL:
+            further = _without_normality(task, values[place], numbers, missing)
+            index = Index.OVERALL
         reasons = []
         if out_counts[place]:
             reasons.append(_out_of_spec(task, study.out_of_spec(place)))
-        index = numbers["cpk" if task.index == Index.WITHIN else "ppk"]
-        if index is not None and index < float(task.cpk_limit):
-            reasons.append(
-                {
-                    "code": ReasonCode.CAPABILITY.value,
-                    "index": str(task.index),
-                    "value": index,
-                    "limit": task.cpk_limit,
-                }
-            )
+        judged = numbers["cpk" if index == Index.WITHIN else "ppk"]
+        if judged is not None and judged < float(task.cpk_limit):
+            reason = {
+                "code": ReasonCode.CAPABILITY.value,
+                "index": str(index),
+                "value": judged,
+                "limit": task.cpk_limit,
+            }
+            if further:
+                reason["distribution"] = str(task.distribution)
+            reasons.append(reason)
         if place in out_of_control:
             reasons.extend(_rule_reasons(out_of_control[place]))
         verdicts.append(
             Verdict(
                 Status.ABNORMAL if reasons else Status.NORMAL,
                 reasons,
-                {"n": counts[place], **numbers, "out_of_spec": out_counts[place], "missing": missing},
+                {
+                    "n": counts[place],
+                    **numbers,
+                    "out_of_spec": out_counts[place],
+                    "missing": missing,
+                    **further,
+                },
             )
         )
     return verdicts
+
+
+def _without_normality(
+    task: Task, values: np.ndarray, numbers: dict[str, float | None], missing: dict[str, str]
+) -> dict[str, Any]:
+    """Put the indices by percentiles in the place of the usual ones; return what else is stored.
+
+    The usual one stays beside them, because it is what a report prints.
+    """
+    usual = numbers["ppk"]
+    found = by_percentiles(
+        values.tolist(),
+        distribution=task.distribution,
+        lsl=_finite(_number(task.lsl)),
+        usl=_finite(_number(task.usl)),
+        lower_is_bound=task.lower_is_bound,
+        upper_is_bound=task.upper_is_bound,
+    )
+    numbers |= {"pp": found.pp, "ppk": found.ppk, "cp": None, "cpk": None}
+    for name in ("pp", "ppk", "cp", "cpk"):
+        missing.pop(name, None)
+    missing |= {name: str(found.missing[name]) for name in ("pp", "ppk") if name in found.missing}
+    missing |= dict.fromkeys(("cp", "cpk"), NOT_NORMAL)
+    return {"distribution": str(task.distribution), "ppk_normal": usual}
 
 
 def _number(text: str | None) -> float:

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from quality import plans, spc
-from quality.choices import STATUS_TONES, Index, ReasonCode, Status
+from quality.choices import STATUS_TONES, Distribution, Index, ReasonCode, Status
+from quality.judgement import NOT_NORMAL
 from quality.models.reports import ReportEntry
 
 DASH = "—"
@@ -74,6 +75,7 @@ MISSING: dict[str, Promise] = {
     "none_nonconforming": gettext_lazy("没有不合格品"),
     "all_nonconforming": gettext_lazy("全部不合格"),
     "singular": gettext_lazy("变量之间线性相关"),
+    NOT_NORMAL: gettext_lazy("分布不是正态，没有组内指标"),
 }
 
 
@@ -183,6 +185,13 @@ def index_text(index: str) -> str:
     return _("Cpk（组内）") if index == Index.WITHIN else "CPK"
 
 
+def distribution_text(distribution: str) -> str:
+    """Return the name of a distribution for a sentence."""
+    if distribution == Distribution.EMPIRICAL:
+        return _("样本百分位数")
+    return str(Distribution(distribution).label) if distribution in Distribution.values else distribution
+
+
 def points_text(points: Sequence[int]) -> str:
     """Write 0-based points as people count them, ranges drawn together: `4、18、20–24`."""
     runs: list[tuple[int, int]] = []
@@ -281,9 +290,13 @@ def _not_good(reason: Mapping[str, Any], entry: EntryLike) -> str:
 
 def _capability(reason: Mapping[str, Any], entry: EntryLike) -> str:
     value, limit = _capability_pair(reason)
+    words = {"value": value, "limit": limit}
+    if distribution := reason.get("distribution"):
+        words["distribution"] = distribution_text(distribution)
+        return _("CPK（%(distribution)s，百分位法）%(value)s 低于下限 %(limit)s") % words
     if reason["index"] == Index.WITHIN:
-        return _("Cpk（组内标准差）%(value)s 低于下限 %(limit)s") % {"value": value, "limit": limit}
-    return _("CPK（全部标准差，报告口径）%(value)s 低于下限 %(limit)s") % {"value": value, "limit": limit}
+        return _("Cpk（组内标准差）%(value)s 低于下限 %(limit)s") % words
+    return _("CPK（全部标准差，报告口径）%(value)s 低于下限 %(limit)s") % words
 
 
 def _control_rule(reason: Mapping[str, Any], entry: EntryLike) -> str:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from quality import plans, wording
+from quality.choices import Distribution, Index
 from quality.models import (
     Characteristic,
     ControlLimits,
@@ -143,6 +144,7 @@ class CharacteristicForm(forms.ModelForm):
             "upper_is_bound",
             "cpk_limit",
             "judged_index",
+            "distribution",
             "alarm_rules",
             "defect_class",
             "is_special",
@@ -154,6 +156,9 @@ class CharacteristicForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """Ask the engine for the rules that result, so that no judgement fails for them later."""
         cleaned = super().clean() or {}
+        is_normal = cleaned.get("distribution", Distribution.NORMAL) == Distribution.NORMAL
+        if not is_normal and cleaned.get("judged_index") == Index.WITHIN:
+            self.add_error("judged_index", _("非正态分布只有总体指标，没有组内的 Cpk。"))
         wanted = Characteristic(
             rule_preset=cleaned.get("rule_preset", "none"),
             rule_parameters=cleaned.get("rule_parameters") or {},
@@ -190,7 +195,7 @@ class CharacteristicAdmin(BaseAdmin):
         "special_badge",
     )
     list_select_related = ("part",)
-    list_filter = ("chart", "judged_index", "defect_class", "is_special")
+    list_filter = ("chart", "judged_index", "distribution", "defect_class", "is_special")
     search_fields = ("name", "part__number", "part__name")
     search_help_text = gettext_lazy("检测项目、料号、品名")
     fieldsets = (
@@ -214,6 +219,7 @@ class CharacteristicAdmin(BaseAdmin):
             {
                 "fields": (
                     ("cpk_limit", "judged_index"),
+                    "distribution",
                     ("lower_is_bound", "upper_is_bound"),
                     "alarm_rules",
                     "rule_preset",

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from quality.choices import Chart, DefectClass, Estimator, Index, RulePreset
+from quality.choices import Chart, DefectClass, Distribution, Estimator, Index, RulePreset
 
 
 class Party(models.Model):
@@ -97,6 +97,13 @@ class Characteristic(models.Model):
     )
     judged_index = models.CharField(
         _("判定指标"), max_length=8, choices=Index, blank=True, help_text=_("空：用默认值")
+    )
+    distribution = models.CharField(
+        _("分布"),
+        max_length=16,
+        choices=Distribution,
+        default=Distribution.NORMAL,
+        help_text=_("非正态：CPK 按 ISO 22514-2 的百分位法计算，只有总体指标"),
     )
     alarm_rules = models.JSONField(
         _("报警规则"),

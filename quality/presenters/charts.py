@@ -17,6 +17,7 @@ from quality import spc, wording
 from quality.choices import ReasonCode
 from quality.models.reports import ReportEntry
 from quality.presenters.numbers import number, numbers
+from quality.presenters.shapes import Shape
 from spc_site.lib import svg
 
 _SPARK_POINTS = 48
@@ -224,10 +225,17 @@ def _rule_notes(
 # --- histogram ---
 
 
-def histogram(entry: ReportEntry, measured: Sequence[float | None], capability: spc.Capability) -> SafeString:
-    """Draw the distribution with the specification and the fitted normal curve."""
+def histogram(
+    entry: ReportEntry,
+    measured: Sequence[float | None],
+    capability: spc.Capability,
+    shape: Shape | None = None,
+) -> SafeString:
+    """Draw the distribution with the specification and the fitted curve: of the set distribution, if any."""
     curve = None
-    if capability.mean is not None and capability.sd_overall:
+    if shape is not None:
+        curve = svg.Curve(shape.name, shape.density) if shape.density else None
+    elif capability.mean is not None and capability.sd_overall:
         curve = svg.normal_curve(_("正态拟合"), capability.mean, capability.sd_overall)
 
     def build(layout: svg.LayoutName) -> svg.ChartSpec:

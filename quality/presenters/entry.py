@@ -15,6 +15,7 @@ from quality.models import JudgementDefaults
 from quality.models.reports import ReportEntry
 from quality.presenters.charts import ControlView, control_view, histogram
 from quality.presenters.numbers import limits_text, number, numbers
+from quality.presenters.shapes import Shape, shape_of
 from quality.presenters.tables import CapabilityRow, ValueGrid, attribute_rows, capability_rows, value_grid
 from quality.selectors import cpk_limit_of
 
@@ -42,15 +43,15 @@ def entry_page(entry: ReportEntry, defaults: JudgementDefaults) -> EntryPage:
     rows: Sequence[CapabilityRow] = attribute_rows(entry) if is_attribute else ()
     if study:
         index = entry.characteristic.judged_index or defaults.judged_index
-        rows = capability_rows(entry, study.capability, limit=limit, index=index)
+        rows = capability_rows(entry, study.capability, study.shape, limit=limit, index=index)
     return EntryPage(
         verdict=wording.verdict(entry, cpk_limit=limit),
         what=_what(entry),
         is_attribute=is_attribute,
         control=control_view(entry, study.chart, study.plan.subgroup_size) if study else None,
-        histogram=histogram(entry, study.measured, study.capability) if study else SafeString(),
+        histogram=histogram(entry, study.measured, study.capability, study.shape) if study else SafeString(),
         capability=rows,
-        confidence=_("95 % 置信区间") if study else "",
+        confidence=_("95 % 置信区间") if study and not study.shape else "",
         values=value_grid(entry, study.chart if study else None, study.plan.subgroup_size if study else 1),
         mismatches=_mismatches(entry),
     )
@@ -63,6 +64,7 @@ class _Study:
     measured: Sequence[float | None]
     plan: spc.Plan
     capability: spc.Capability
+    shape: Shape | None
     chart: spc.ControlChart
 
 
@@ -87,10 +89,11 @@ def _study(entry: ReportEntry) -> _Study | None:
             subgroup_size=plan.subgroup_size,
             estimator=plan.estimator,
         )
+        shape = shape_of(entry, measured)
         chart = spc.control_chart(measured, plan, limits=plans.limits_of(entry.limits))
     except spc.SpcInputError:
         return None
-    return _Study(measured, plan, capability, chart)
+    return _Study(measured, plan, capability, shape, chart)
 
 
 def _what(entry: ReportEntry) -> str:
@@ -110,6 +113,8 @@ def _mismatches(entry: ReportEntry) -> list[str]:
     compared = (("cpk", "CPK", "ppk"), ("avg", _("平均值"), "mean"), ("stdev", "STDEV", "sd_overall"))
     for key, label, ours in compared:
         printed, computed = entry.printed.get(key, ""), statistics.get(ours)
+        if key == "cpk" and "ppk_normal" in statistics:  # what a form prints knows of no distribution
+            computed = statistics["ppk_normal"]
         if computed is None or not _differs(printed, computed):
             continue
         places = min(_MISMATCH_PLACES, max(0, -int(Decimal(printed).as_tuple().exponent)))

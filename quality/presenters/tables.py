@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from quality import spc, wording
 from quality.choices import Index, ReasonCode
+from quality.judgement import NOT_NORMAL
 from quality.models.reports import ReportEntry
 from quality.presenters.numbers import padded, tone_of_cpk
+from quality.presenters.shapes import Shape
 from quality.wording import DASH
 
 _WIDEST_ROW = 10
@@ -82,31 +84,19 @@ class ValueGrid:
 
 
 def capability_rows(
-    entry: ReportEntry, capability: spc.Capability, *, limit: Decimal, index: str
+    entry: ReportEntry, capability: spc.Capability, shape: Shape | None, *, limit: Decimal, index: str
 ) -> list[CapabilityRow]:
-    estimator = ESTIMATORS.get(capability.estimator, capability.estimator)
-    judged = "cpk" if index == Index.WITHIN else "ppk"
-
-    def of(name: str, label: str) -> CapabilityRow:
-        value = getattr(capability, name)
-        interval = capability.intervals.get(name)
-        tone = tone_of_cpk(value, limit) if name == judged and value is not None else ""
-        return CapabilityRow(
-            label,
-            wording.number_text(value, 2),
-            f"{interval.low:.2f}–{interval.high:.2f}" if interval else "",
-            tone,
-            wording.missing_text(capability.missing[name]) if name in capability.missing else "",
-        )
-
+    """Return the lines of the capability table: indices, then what they were made of."""
     decimals = wording.decimals_of(entry)
     bad = len(_points(entry, ReasonCode.OUT_OF_SPEC))
-    expected = capability.ppm_expected_overall
+    if shape is None:
+        expected = capability.ppm_expected_overall
+        rows = _normal_rows(capability, limit=limit, index=index)
+    else:
+        expected = shape.expected_ppm
+        rows = _shape_rows(shape, limit=limit, decimals=decimals)
     return [
-        of("ppk", _("CPK（全部标准差，报告口径）")),
-        of("cpk", _("Cpk（组内 %(estimator)s）") % {"estimator": estimator}),
-        of("pp", _("Pp（全部标准差）")),
-        of("cp", _("Cp（组内）")),
+        *rows,
         CapabilityRow(_("均值"), wording.number_text(capability.mean, decimals + 1), is_wide=True),
         CapabilityRow(
             _("最小–最大"),
@@ -129,6 +119,54 @@ def capability_rows(
             "" if expected is None else _("预计 %(ppm)s ppm") % {"ppm": f"{expected:,.0f}"},
             "red" if bad else "",
         ),
+    ]
+
+
+def _normal_rows(capability: spc.Capability, *, limit: Decimal, index: str) -> list[CapabilityRow]:
+    estimator = ESTIMATORS.get(capability.estimator, capability.estimator)
+    judged = "cpk" if index == Index.WITHIN else "ppk"
+
+    def of(name: str, label: str) -> CapabilityRow:
+        value = getattr(capability, name)
+        interval = capability.intervals.get(name)
+        tone = tone_of_cpk(value, limit) if name == judged and value is not None else ""
+        return CapabilityRow(
+            label,
+            wording.number_text(value, 2),
+            f"{interval.low:.2f}–{interval.high:.2f}" if interval else "",
+            tone,
+            wording.missing_text(capability.missing[name]) if name in capability.missing else "",
+        )
+
+    return [
+        of("ppk", _("CPK（全部标准差，报告口径）")),
+        of("cpk", _("Cpk（组内 %(estimator)s）") % {"estimator": estimator}),
+        of("pp", _("Pp（全部标准差）")),
+        of("cp", _("Cp（组内）")),
+    ]
+
+
+def _shape_rows(shape: Shape, *, limit: Decimal, decimals: int) -> list[CapabilityRow]:
+    """Return the indices by percentiles, the percentiles, and how well the distribution fits."""
+    found, words = shape.capability, {"distribution": shape.name}
+
+    def of(name: str, label: str, *, is_judged: bool = False) -> CapabilityRow:
+        value = getattr(found, name)
+        tone = tone_of_cpk(value, limit) if is_judged and value is not None else ""
+        why = wording.missing_text(found.missing[name]) if name in found.missing else ""
+        return CapabilityRow(label, wording.number_text(value, 2), tone=tone, why=why)
+
+    percentiles = (found.x_low, found.x_median, found.x_high)
+    return [
+        of("ppk", _("CPK（%(distribution)s，百分位法）") % words, is_judged=True),
+        of("pp", _("Pp（%(distribution)s，百分位法）") % words),
+        CapabilityRow(_("Cp、Cpk（组内）"), DASH, why=wording.missing_text(NOT_NORMAL)),
+        CapabilityRow(
+            _("0.135 % / 50 % / 99.865 % 分位"),
+            " / ".join(wording.number_text(value, decimals + 1) for value in percentiles),
+            is_wide=True,
+        ),
+        *(CapabilityRow(name, text, is_wide=True) for name, text in shape.facts),
     ]
 
 

@@ -189,6 +189,7 @@ def _task(entry: ReportEntry, defaults: JudgementDefaults, locked: ControlLimits
         limits=plans.limits_of(locked),
         index=Index(settings.judged_index or defaults.judged_index),
         cpk_limit=str(cpk_limit),
+        distribution=settings.distribution,
     )
 
 

@@ -233,6 +233,7 @@ def _settings(row: Characteristic, **fields: Any) -> dict[str, Any]:
         "chart": "auto",
         "estimator": "auto",
         "rule_preset": "nelson",
+        "distribution": "normal",
         "rule_parameters": "",
     } | fields
 
