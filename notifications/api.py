@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import Http404, HttpRequest
 from ninja import Router, Schema, Status
 from ninja.throttling import AuthRateThrottle
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from accounts.api import REFUSALS, require
-from notifications import services
-from notifications.choices import ChannelCode
+from notifications import channels, services
 from spc_site.errors import AppError
 
 router = Router(tags=["notifications"])
@@ -21,12 +20,18 @@ MOST_SENT = "60/m"
 """Requests per token and web process: a program that runs wild must not flood a group."""
 
 
+def _known(channel: str) -> str:
+    if channel not in channels.registered():
+        raise ValueError(", ".join(channels.registered()))
+    return channel
+
+
 class Wanted(Schema):
     """A message to send. With `template_vars`, title and content may hold `{name}` placeholders."""
 
     title: str = Field(max_length=255)
     content: str = Field(max_length=20_000)
-    channel: ChannelCode
+    channel: Annotated[str, AfterValidator(_known)]
     target: str = Field(min_length=1, max_length=255, description="群、人或地址，依渠道而定")
     priority: int = Field(default=1, ge=1, le=5, description="1 最高")
     template_vars: dict[str, str] | None = Field(default=None, max_length=100)
@@ -86,7 +91,7 @@ def send(request: HttpRequest, wanted: Wanted) -> Status[dict[str, str]]:
     message_id = services.send_notification(
         wanted.title,
         wanted.content,
-        wanted.channel.value,
+        wanted.channel,
         wanted.target,
         wanted.priority,
         wanted.template_vars,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
 class ChannelCode(models.TextChoices):
+    """The channels that ship, by name; which there are is what `channel_choices` finds registered."""
+
     WECHAT_BOT = "wechat_bot", _("企业微信群机器人")
     WECHAT_API = "wechat_api", _("企业微信应用消息")
     EMAIL = "email", _("电子邮件")
@@ -19,6 +22,14 @@ class Severity(models.TextChoices):
     INFO = "info", _("提示")
     WARNING = "warning", _("预警")
     CRITICAL = "critical", _("严重")
+
+
+def channel_choices() -> list[tuple[str, str | Promise]]:
+    """Return the connected channels for fields and forms: adding a channel needs no migration."""
+    from notifications import channels
+
+    drivers = (channels.driver_for(code) for code in channels.registered())
+    return [(driver.code, driver.label) for driver in drivers if driver is not None]
 
 
 class Style(models.TextChoices):
@@ -66,7 +77,7 @@ class Reason(models.TextChoices):
     """Why a message stands where it stands: a closed list, in words for people."""
 
     NONE = "", ""
-    NO_ROBOT = "no_robot", _("没有配置机器人 key")
+    NO_ROBOT = "no_robot", _("没有可用的机器人或账号")
     NO_DRIVER = "no_driver", _("此渠道尚未接入")
     CHANNEL_DISABLED = "channel_disabled", _("渠道已停用")
     CHANNEL_DEAD = "channel_dead", _("渠道故障，修复后自动续发")

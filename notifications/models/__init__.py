@@ -1,24 +1,29 @@
 """The rows of notifications."""
 
-from notifications.models.channels import Budget, Channel
-from notifications.models.messages import DeliveryAttempt, Notification, NotificationEvent
+from notifications.models.channels import AccessToken, Budget, Channel, MediaTicket, MemberLoad, Robot
+from notifications.models.messages import Attachment, DeliveryAttempt, Notification, NotificationEvent
 from notifications.models.routing import Flood, Recipient, Route, RouteStep
 from notifications.models.settings import NotificationConfig
 from notifications.models.statistics import BulkResend, HourlyFigure, Trouble
 from notifications.models.templates import NotificationTemplate
 
 __all__ = [
+    "AccessToken",
+    "Attachment",
     "Budget",
     "BulkResend",
     "Channel",
     "DeliveryAttempt",
     "Flood",
     "HourlyFigure",
+    "MediaTicket",
+    "MemberLoad",
     "Notification",
     "NotificationConfig",
     "NotificationEvent",
     "NotificationTemplate",
     "Recipient",
+    "Robot",
     "Route",
     "RouteStep",
     "Trouble",

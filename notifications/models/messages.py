@@ -7,7 +7,32 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications.choices import ChannelCode, Reason, State
+from notifications.choices import Reason, State, channel_choices
+
+
+class Attachment(models.Model):
+    """A picture or file that messages carry; the same bytes under the same name are kept once.
+
+    It lies in the database, so that every worker on every host has it.
+    """
+
+    class Kind(models.TextChoices):
+        IMAGE = "image", _("图片")
+        FILE = "file", _("文件")
+
+    kind = models.CharField(_("类型"), max_length=8, choices=Kind)
+    name = models.CharField(_("文件名"), max_length=128)
+    size = models.PositiveIntegerField(_("字节"))
+    digest = models.CharField(max_length=64, unique=True)
+    data = models.BinaryField(_("内容"))
+    created_at = models.DateTimeField(_("创建时间"), auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("附件")
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Notification(models.Model):
@@ -28,7 +53,7 @@ class Notification(models.Model):
     event = models.CharField(_("事件"), max_length=64, blank=True)
     title = models.CharField(_("标题"), max_length=255)
     content = models.TextField(_("内容"))
-    channel = models.CharField(_("渠道"), max_length=16, choices=ChannelCode)
+    channel = models.CharField(_("渠道"), max_length=16, choices=channel_choices)
     target = models.CharField(_("目标"), max_length=255)
     priority = models.PositiveSmallIntegerField(
         _("优先级"), default=1, validators=[MinValueValidator(1), MaxValueValidator(5)]
@@ -46,6 +71,9 @@ class Notification(models.Model):
     correlation_id = models.CharField(_("关联号"), max_length=32, blank=True, db_index=True)
     part_no = models.PositiveSmallIntegerField(_("第几段"), default=1)
     part_count = models.PositiveSmallIntegerField(_("共几段"), default=1)
+    attachments = models.ManyToManyField(
+        Attachment, blank=True, related_name="notifications", verbose_name=_("附件")
+    )
     fallbacks = models.JSONField(_("后备渠道"), default=list, blank=True)
     merged_into = models.ForeignKey(
         "self",
@@ -145,7 +173,7 @@ class DeliveryAttempt(models.Model):
         Notification, on_delete=models.CASCADE, related_name="attempts", verbose_name=_("通知")
     )
     number = models.PositiveSmallIntegerField(_("次序"))
-    channel = models.CharField(_("渠道"), max_length=16, choices=ChannelCode, blank=True)
+    channel = models.CharField(_("渠道"), max_length=16, choices=channel_choices, blank=True)
     target = models.CharField(_("目标"), max_length=255, blank=True)
     credential = models.CharField(_("凭据"), max_length=64, blank=True)
     started_at = models.DateTimeField(_("开始"))

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications import routing
-from notifications.choices import ChannelCode, Severity
+from notifications.choices import ChannelCode, Severity, channel_choices
 
 
 class Recipient(models.Model):
@@ -162,7 +162,7 @@ class RouteStep(models.Model):
     recipient = models.ForeignKey(
         Recipient, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("收件人")
     )
-    channel = models.CharField(_("渠道"), max_length=16, choices=ChannelCode, blank=True)
+    channel = models.CharField(_("渠道"), max_length=16, choices=channel_choices, blank=True)
     target = models.CharField(_("目标"), max_length=255, blank=True)
     is_reserve = models.BooleanField(
         _("后备"), default=False, help_text=_("仅当上一行发不出或太迟时才用；不勾选则另发一条")
@@ -201,7 +201,7 @@ class Flood(models.Model):
     were withheld in one minute, and the message that told it."""
 
     source = models.CharField(_("来源"), max_length=64, blank=True)
-    channel = models.CharField(_("渠道"), max_length=16, choices=ChannelCode)
+    channel = models.CharField(_("渠道"), max_length=16, choices=channel_choices)
     target = models.CharField(_("目标"), max_length=255)
     minute = models.DateTimeField(_("时间"), db_index=True)
     withheld = models.PositiveIntegerField(_("未发送"))

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications.choices import ChannelCode
+from notifications.choices import channel_choices
 
 
 class HourlyFigure(models.Model):
@@ -17,7 +17,7 @@ class HourlyFigure(models.Model):
     count nowhere. The bounds of both histograms stand in `services.statistics`.
     """
 
-    channel = models.CharField(_("渠道"), max_length=16, choices=ChannelCode)
+    channel = models.CharField(_("渠道"), max_length=16, choices=channel_choices)
     hour = models.DateTimeField(_("小时"))
     created = models.PositiveIntegerField(_("新建"), default=0)
     sent = models.PositiveIntegerField(_("送达"), default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications.choices import ChannelCode
+from notifications.choices import ChannelCode, channel_choices
 
 
 class NotificationTemplate(models.Model):
@@ -13,7 +13,9 @@ class NotificationTemplate(models.Model):
 
     template_name = models.CharField(_("模板名"), max_length=64, unique=True)
     label = models.CharField(_("用途"), max_length=120, blank=True)
-    channel = models.CharField(_("渠道"), max_length=16, choices=ChannelCode, default=ChannelCode.WECHAT_BOT)
+    channel = models.CharField(
+        _("渠道"), max_length=16, choices=channel_choices, default=ChannelCode.WECHAT_BOT
+    )
     title_template = models.CharField(_("标题模板"), max_length=255)
     content_template = models.TextField(_("内容模板"))
     variables = models.JSONField(

@@ -13,6 +13,7 @@ import os
 import random
 import socket
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -137,16 +138,18 @@ def _deliver(row: Notification, switches: dict[str, Channel], *, worker: str, re
         return 0
     timeout_s = switch.timeout_s if switch else 10
     lease_left = (row.lease_until - clock.now()).total_seconds() if row.lease_until else 0
-    if lease_left < 2 * timeout_s:
-        # Slow neighbours used up the lease of this batch: give back rather than risk a double.
-        _put_back(row, State.PENDING, reason=row.reason)
-        return 0
-    number = _begin(row, credential.name, limit=switch.rate_limit if switch else 20, worker=worker)
+    if lease_left < 2 * timeout_s and not _renew(row, 3 * timeout_s):
+        return 0  # slow neighbours used up the lease of this batch, and another has the row by now
+    number = _begin(
+        row, credential.name, limit=switch.rate_limit if switch else 20, worker=worker, admit=driver.admit
+    )
     if number is None:
         return 0
     started = time.monotonic()
     try:
-        result = driver.deliver(row.payload, row.target, credential, timeout_s=timeout_s)
+        result = driver.deliver(
+            row.payload, row.target, credential, timeout_s=timeout_s, message_id=row.message_id
+        )
     except Exception:
         # A fault of ours, not of the wire: the message is kept, the neighbours go on.
         log.exception("delivery of message %s failed", row.message_id)
@@ -156,7 +159,17 @@ def _deliver(row: Notification, switches: dict[str, Channel], *, worker: str, re
     return 1
 
 
-def _begin(row: Notification, budget_name: str, *, limit: int, worker: str) -> int | None:
+def _renew(row: Notification, seconds: float) -> bool:
+    """Hold a row longer, before its request leaves; False when it is not ours any more."""
+    until = clock.now() + max(policy.LEASE, timedelta(seconds=seconds))
+    held = Notification.objects.filter(pk=row.pk, lease_owner=row.lease_owner, status=State.SENDING)
+    row.lease_until = until
+    return bool(held.update(lease_until=until))
+
+
+def _begin(
+    row: Notification, budget_name: str, *, limit: int, worker: str, admit: Callable[[str], float]
+) -> int | None:
     """Take one place of the budget and write the start of the attempt, in one transaction.
 
     Returns the attempt's number, or None after giving the row a later time.
@@ -175,6 +188,10 @@ def _begin(row: Notification, budget_name: str, *, limit: int, worker: str) -> i
         elif len(recent) >= limit:
             oldest = min(sorted(recent)[-limit:])
             wake = now + policy.RATE_WINDOW - timedelta(seconds=stamp - oldest)
+        elif wait_s := admit(row.target):
+            # The recipients' own limit: others may go with this credential meanwhile.
+            _put_back(row, State.PENDING, reason=Reason.RATE, next_at=now + timedelta(seconds=wait_s))
+            return None
         else:
             budget.sent_at = [*recent, stamp]
             budget.save(update_fields=["sent_at"])
@@ -258,7 +275,8 @@ def _outcome(
             "next_at": now + policy.REST_AFTER_REFUSAL,
             "error_message": error,
         }
-    if result.decision is Decision.UNCERTAIN:
+    is_uncertain = result.decision is Decision.UNCERTAIN and not result.is_repeatable
+    if is_uncertain:
         lost = row.attempts.filter(outcome=Decision.UNCERTAIN.value).count() + 1
         if lost > policy.UNCERTAIN_RESENDS:
             return {
@@ -268,12 +286,13 @@ def _outcome(
                 "possible_duplicate": row.possible_duplicate or lost > 1,
             }
     elif row.retry_count >= row.max_retries:
+        if result.decision is Decision.UNCERTAIN:
+            return {"status": State.UNCERTAIN, "reason": Reason.ANSWER_LOST, "error_message": error}
         return {"status": State.DEAD, "reason": Reason.RETRIES_USED, "error_message": error}
-    is_uncertain = result.decision is Decision.UNCERTAIN
     wait = policy.backoff(row.retry_count + 1, base_s=retry_delay_s, luck=random.random())  # noqa: S311
     return {
         "status": State.PENDING,
-        "reason": Reason.ANSWER_LOST if is_uncertain else Reason.TRANSIENT,
+        "reason": Reason.ANSWER_LOST if result.decision is Decision.UNCERTAIN else Reason.TRANSIENT,
         "retry_count": row.retry_count + 1,
         "next_at": now + wait,
         "error_message": error,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from notifications import channels, config, rendering
 from notifications.choices import ChannelCode, Reason, State
 from notifications.defaults import TEMPLATES
-from notifications.models import Channel, Notification, NotificationTemplate
+from notifications.models import Attachment, Channel, Notification, NotificationTemplate
 from notifications.policy import SLACK
 from spc_site.errors import AppError
 
@@ -41,6 +41,7 @@ def send_notification(
     correlation_id: str = "",
     not_before: datetime | None = None,
     resent_from: Notification | None = None,
+    attachments: Sequence[Attachment] = (),
 ) -> str:
     """Queue a message; return its message id (of the first part, if it had to be split).
 
@@ -70,6 +71,7 @@ def send_notification(
         correlation_id=correlation_id,
         not_before=not_before,
         resent_from=resent_from,
+        attachments=attachments,
     )
 
 
@@ -127,6 +129,7 @@ def _queue(
     correlation_id: str = "",
     not_before: datetime | None = None,
     failure: tuple[str, str] | None = None,
+    attachments: Sequence[Attachment] = (),
     **fields: Any,
 ) -> str:
     _validate(title, content, channel, target, priority)
@@ -135,20 +138,25 @@ def _queue(
     now = timezone.now()
     start = max(now, not_before) if not_before else now
     driver = channels.driver_for(channel)
+    switch = Channel.objects.filter(code=channel).first()
+    form = channels.Form(switch.style, switch.overflow) if switch else channels.Form()
     status: str = State.PENDING
     reason: str = Reason.NONE
-    error, payloads = "", [""]
+    error = ""
+    messages = [(target, "")]
     if failure is not None:
         status, (reason, error) = State.DEAD, failure
     elif driver is None:
         status, reason = State.HELD, Reason.NO_DRIVER
-    elif Channel.objects.filter(code=channel, is_enabled=False).exists():
+    elif switch is not None and not switch.is_enabled:
         status, reason = State.HELD, Reason.CHANNEL_DISABLED
-        payloads = driver.compose(title, content, target, channels.Form())
+        messages = _messages(driver, title, content, target, form, attachments)
     else:
-        payloads = driver.compose(title, content, target, channels.Form())
+        messages = _messages(driver, title, content, target, form, attachments)
         try:
             driver.credentials(target)
+        except channels.Unusable as unusable:
+            status, reason, error = State.HELD, Reason.NO_ROBOT, str(unusable)
         except channels.NotConfigured as missing:
             status, reason, error = State.SUPPRESSED, Reason.NO_ROBOT, str(missing)
             log.warning("message for %s not sent: %s", target, missing)
@@ -156,33 +164,50 @@ def _queue(
         "title": title[:255],
         "content": content,
         "channel": channel,
-        "target": target,
         "priority": priority,
         "status": status,
         "reason": reason,
         "error_message": error[:500],
         "dedupe_key": dedupe_key,
         "correlation_id": correlation_id or uuid.uuid4().hex,
-        "part_count": len(payloads),
+        "part_count": len(messages),
         "max_retries": config.load()["max_retries"],
         "next_at": start,
         "due_at": start + SLACK[priority],
         **fields,
     }
     rows = [
-        Notification(message_id=uuid.uuid4().hex, payload=payload, part_no=number, **common)
-        for number, payload in enumerate(payloads, start=1)
+        Notification(message_id=uuid.uuid4().hex, target=lot, payload=payload, part_no=number, **common)
+        for number, (lot, payload) in enumerate(messages, start=1)
     ]
     try:
         with transaction.atomic():
             # One by one: `save` sends the signal that rings for delivery; parts are few.
             for row in rows:
                 row.save(force_insert=True)
+                if attachments:
+                    row.attachments.set(attachments)
     except IntegrityError:
         if dedupe_key and (earlier := _earlier(dedupe_key)):
             return earlier
         raise
     return rows[0].message_id
+
+
+def _messages(
+    driver: channels.Driver,
+    title: str,
+    content: str,
+    target: str,
+    form: channels.Form,
+    attachments: Sequence[Attachment],
+) -> list[tuple[str, str]]:
+    """Return target and payload of each message: one per lot of recipients and part of the text."""
+    return [
+        (lot, payload)
+        for lot in driver.lots(target)
+        for payload in driver.compose(title, content, lot, form, attachments)
+    ]
 
 
 def _earlier(dedupe_key: str) -> str | None:
@@ -195,7 +220,7 @@ def _earlier(dedupe_key: str) -> str | None:
 
 
 def _validate(title: str, content: str, channel: str, target: str, priority: int) -> None:
-    if channel not in ChannelCode.values:
+    if channel not in {*ChannelCode.values, *channels.registered()}:
         raise AppError("bad_channel", _("没有名为 %(name)s 的渠道。") % {"name": channel})
     if not isinstance(priority, int) or isinstance(priority, bool) or not 1 <= priority <= 5:
         raise AppError("bad_priority", _("优先级必须是 1 到 5 的整数，1 最高。"))

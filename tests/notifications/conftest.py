@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from notifications.channels import Credential, Form, NotConfigured, Result, base
+from notifications.channels import Credential, Driver, Form, NotConfigured, Result, base
 from notifications.policy import Decision
 
 
 @dataclass
-class ScriptedChannel:
+class ScriptedChannel(Driver):
     """Answers with the given results in turn, then with success; remembers what it was given."""
 
-    code: str = "wechat_bot"
+    code: str = "wechat_bot"  # type: ignore[misc]
+    label: str = "群机器人"  # type: ignore[misc]
     answers: list[Result | Callable[[], Result]] = field(default_factory=list)
     delivered: list[tuple[str, str]] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
     robots: int = 1
     is_configured: bool = True
 
-    def compose(self, title: str, content: str, target: str, form: Form) -> list[str]:
+    def compose(self, title: str, content: str, target: str, form: Form, attachments: Any = ()) -> list[str]:
         return content.split("\f")
 
     def credentials(self, target: str) -> list[Credential]:
@@ -31,7 +33,9 @@ class ScriptedChannel:
         names = [f"test:{target}", *(f"test:{target}:{number}" for number in range(2, self.robots + 1))]
         return [Credential(name) for name in names]
 
-    def deliver(self, payload: str, target: str, credential: Credential, *, timeout_s: float) -> Result:
+    def deliver(
+        self, payload: str, target: str, credential: Credential, *, timeout_s: float, message_id: str = ""
+    ) -> Result:
         self.delivered.append((target, payload))
         self.used.append(credential.name)
         if not self.answers:
