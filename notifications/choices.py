@@ -46,6 +46,17 @@ class Overflow(models.TextChoices):
     FILE = "file", _("摘要加文件")
 
 
+class VariableType(models.TextChoices):
+    """What a variable of a template holds; decides how its value is written."""
+
+    TEXT = "text", _("文本")
+    NUMBER = "number", _("数")
+    TIME = "time", _("时间")
+    LINK = "link", _("网址")
+    LINES = "lines", _("多行")
+    USERID = "userid", _("提到的人（userid）")
+
+
 class State(models.TextChoices):
     """Where a message stands; the allowed transitions are in `notifications.policy`."""
 

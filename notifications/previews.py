@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifications import channels, rendering
+from notifications import variables as declarations
+from notifications.services import templates
 from wecom import markdown
 from wecom.errors import PayloadError
 from wecom.payloads import Payload, byte_length
@@ -33,11 +35,12 @@ def of_template(
     title_template: str, content_template: str, channel: str, variables: Mapping[str, object]
 ) -> Preview:
     """Fill a template with sample values, as the sender would."""
-    values = rendering.from_json(variables)
     try:
-        title = rendering.render(title_template, values)
-        content = rendering.render(content_template, values)
-    except rendering.RenderError as error:
+        declared = declarations.read(variables)
+        types, values = declarations.types(declared), templates.samples(declared)
+        title = rendering.render(title_template, values, types=types)
+        content = rendering.render(content_template, values, types=types)
+    except ValueError as error:
         return Preview(problem=str(error))
     driver = channels.driver_for(channel)
     if driver is None:

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from alarms.services import AlarmRequest
-from notifications.rendering import Prepared
+from notifications.rendering import ByLanguage, Prepared
 from quality import wording
 from quality.choices import ReasonCode
 from quality.kinds import KINDS
@@ -40,11 +40,11 @@ def subject(row: Report | ReportEntry) -> str:
     return f"quality.{row.KIND}.{what}:{row.pk}"
 
 
-def abnormal_lines(entries: Iterable[ReportEntry]) -> Prepared:
+def abnormal_lines(entries: Iterable[ReportEntry], word: str = "异常项") -> Prepared:
     """Return the prepared lines of a message, one per abnormal entry, each with its link."""
     return Prepared(
         "\n".join(
-            f"- **异常项**: {markdown.escape(entry.name)} [{entry_url(entry)}]({entry_url(entry)})"
+            f"- **{word}**: {markdown.escape(entry.name)} [{entry_url(entry)}]({entry_url(entry)})"
             for entry in entries
         )
     )
@@ -59,7 +59,9 @@ def variables(report: Report, entries: Sequence[ReportEntry]) -> dict[str, Any]:
         "lot": report.lot,
         "report_no": report.report_no,
         "abnormal_count": len(entries),
-        "abnormal_items": abnormal_lines(entries),
+        "abnormal_items": ByLanguage(
+            {"zh-hans": abnormal_lines(entries), "en": abnormal_lines(entries, "Abnormal")}
+        ),
     }
 
 

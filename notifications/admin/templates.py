@@ -12,16 +12,17 @@ from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications import previews, rendering
+from notifications import previews, services
+from notifications import variables as declarations
 from notifications.models import (
     NotificationTemplate,
 )
 from spc_site.admin import (
     BaseAdmin,
     PrettyJSONField,
+    person_of,
 )
 
 
@@ -48,35 +49,34 @@ class TemplateForm(forms.ModelForm):
 
     class Meta:
         model = NotificationTemplate
-        fields = ("template_name", "label", "channel", "title_template", "content_template", "variables")
+        fields = (
+            "template_name",
+            "language",
+            "label",
+            "channel",
+            "title_template",
+            "content_template",
+            "variables",
+            "with_picture",
+        )
         widgets = {
             "content_template": forms.Textarea(attrs={"rows": 9, "class": "vLargeTextField monospace"}),
         }
 
     def clean_variables(self) -> dict[str, Any]:
-        variables = self.cleaned_data["variables"] or {}
-        if not isinstance(variables, dict) or not all(map(_is_sample, variables.values())):
-            raise forms.ValidationError(
-                _('请写成 {"变量名": "示例值"}；已排好版的多行写成 {"变量名": {"prepared": "…"}}。')
-            )
-        return variables
+        try:
+            return declarations.write(declarations.read(self.cleaned_data["variables"] or {}))
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if "variables" in cleaned:
-            values = rendering.from_json(cleaned["variables"])
-            for name in ("title_template", "content_template"):
-                try:
-                    rendering.render(cleaned.get(name, ""), values)
-                except rendering.RenderError as error:
-                    self.add_error(name, str(error))
+            texts = {name: cleaned.get(name, "") for name in ("title_template", "content_template")}
+            template = NotificationTemplate(**texts, variables=cleaned["variables"])
+            for name, reasons in services.templates.problems(template).items():
+                self.add_error(name, list(reasons))
         return cleaned
-
-
-def _is_sample(value: object) -> bool:
-    if isinstance(value, dict):
-        return set(value) == {"prepared"} and isinstance(value["prepared"], str)
-    return isinstance(value, str)
 
 
 @admin.register(NotificationTemplate)
@@ -86,15 +86,18 @@ class TemplateAdmin(BaseAdmin):
     menu_order = 310
     form = TemplateForm
     change_form_template = "admin/notifications/template_form.html"
-    fields = ("template_name", "label", "channel", "title_template", "content_template", "variables")
-    list_display = ("template_name", "label", "channel", "title_template", "updated_at")
-    list_filter = ("channel",)
+    fields = TemplateForm.Meta.fields
+    list_display = ("template_name", "language", "label", "channel", "title_template", "updated_at")
+    list_filter = ("language", "channel")
     search_fields = ("template_name", "label", "title_template", "content_template")
     search_help_text = gettext_lazy("模板名、用途、内容")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Code sends by this name: it stays what it was."""
-        return ("template_name",) if obj else ()
+        return ("template_name", "language") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        services.templates.save_template(obj, user=person_of(request))
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.preview_view)

@@ -8,7 +8,9 @@ from notifications.defaults import CHANNELS, TEMPLATES
 def add_defaults(apps, schema_editor):
     template_model = apps.get_model("notifications", "NotificationTemplate")
     channel_model = apps.get_model("notifications", "Channel")
-    for row in TEMPLATES:
+    known = {field.name for field in template_model._meta.fields}
+    for shipped in TEMPLATES:
+        row = {name: value for name, value in shipped.items() if name in known}
         template_model.objects.get_or_create(template_name=row["template_name"], defaults=row)
     for row in CHANNELS:
         channel_model.objects.get_or_create(code=row["code"], defaults=row)

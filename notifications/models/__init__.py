@@ -5,7 +5,7 @@ from notifications.models.messages import Attachment, DeliveryAttempt, Notificat
 from notifications.models.routing import Flood, Recipient, Route, RouteStep
 from notifications.models.settings import NotificationConfig
 from notifications.models.statistics import BulkResend, HourlyFigure, Trouble
-from notifications.models.templates import NotificationTemplate
+from notifications.models.templates import NotificationTemplate, TemplateVersion
 
 __all__ = [
     "AccessToken",
@@ -26,5 +26,6 @@ __all__ = [
     "Robot",
     "Route",
     "RouteStep",
+    "TemplateVersion",
     "Trouble",
 ]

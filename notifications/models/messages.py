@@ -63,6 +63,8 @@ class Notification(models.Model):
     reason = models.CharField(_("原因"), max_length=20, choices=Reason, blank=True, default=Reason.NONE)
     payload = models.TextField(_("报文"), blank=True)
     template_name = models.CharField(_("模板名"), max_length=64, blank=True)
+    template_language = models.CharField(_("模板语言"), max_length=10, blank=True)
+    template_version = models.PositiveIntegerField(_("模板版本"), null=True, blank=True)
     variables = models.JSONField(_("变量"), default=dict, blank=True)
     link = models.CharField(_("链接"), max_length=255, blank=True)
     subject = models.CharField(_("对象"), max_length=80, blank=True, db_index=True)

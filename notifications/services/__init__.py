@@ -1,5 +1,6 @@
 """What can be done with messages: ask for one, deliver what is due, act on one by hand."""
 
+from notifications.services import templates
 from notifications.services.acts import ASKS_FIRST, CANCELLABLE, RESENDABLE, cancel, resend
 from notifications.services.delivery import deliver_due, reclaim_expired
 from notifications.services.holding import mend, obstacle, release_mended
@@ -23,4 +24,5 @@ __all__ = [
     "resend",
     "send_notification",
     "send_template_notification",
+    "templates",
 ]

@@ -50,6 +50,7 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
                 old.target,
                 rendering.from_json(old.variables),
                 priority=old.priority,
+                language=old.template_language,
                 **common,
             )
         else:

@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 
 from notifications import channels, config, rendering
 from notifications.choices import ChannelCode, Reason, State
-from notifications.defaults import TEMPLATES
-from notifications.models import Attachment, Channel, Notification, NotificationTemplate
+from notifications.models import Attachment, Channel, Notification
 from notifications.policy import SLACK
+from notifications.services import templates
 from spc_site.errors import AppError
 
 log = logging.getLogger("notifications")
@@ -54,7 +54,7 @@ def send_notification(
     """
     if template_vars is not None:
         try:
-            title = rendering.render(title, template_vars)
+            title = rendering.in_title(rendering.render(title, template_vars))
             content = rendering.render(content, template_vars)
         except rendering.RenderError as error:
             raise AppError("bad_template", str(error)) from error
@@ -81,41 +81,35 @@ def send_template_notification(
     variables: Mapping[str, object],
     *,
     priority: int = 1,
+    language: str = "",
     **fields: Any,
 ) -> str:
     """Queue a message from a template row; return its message id.
 
-    A template that cannot be filled loses nothing: the message becomes a dead letter that
-    keeps its variables and can be resent once the template is mended. Further fields are
+    `language` is the recipient's; without it, or without a text in it, the default language
+    speaks. A template that cannot be filled loses nothing: the message becomes a dead letter
+    that keeps its variables and can be resent once the template is mended. Further fields are
     those of `send_notification`. Raises AppError when there is no such template.
     """
-    template = _template(template_name)
-    fields |= {"template_name": template_name, "variables": rendering.to_json(variables)}
-    try:
-        title = rendering.render(template.title_template, variables)
-        content = rendering.render(template.content_template, variables)
-    except rendering.RenderError as error:
+    template = templates.find(template_name, language)
+    stored = rendering.to_json(variables, zone=timezone.get_current_timezone())
+    # Filled from what the row keeps, so that a resend says the same.
+    text = templates.fill(template, rendering.from_json(stored, language=template.language))
+    if text.problem:
         log.error("template %s cannot be filled", template_name)
-        return _queue(
-            template.title_template,
-            template.content_template,
-            channel=template.channel,
-            target=target,
-            priority=priority,
-            failure=(Reason.BAD_TEMPLATE, str(error)),
-            **fields,
-        )
-    return _queue(title, content, channel=template.channel, target=target, priority=priority, **fields)
-
-
-def _template(name: str) -> NotificationTemplate:
-    """Return the plant's row, or the shipped default where the row was deleted."""
-    if row := NotificationTemplate.objects.filter(template_name=name).first():
-        return row
-    for default in TEMPLATES:
-        if default["template_name"] == name:
-            return NotificationTemplate(**default)
-    raise AppError("no_template", _("没有名为 %(name)s 的消息模板。") % {"name": name})
+    return _queue(
+        text.title,
+        text.content,
+        channel=template.channel,
+        target=target,
+        priority=priority,
+        failure=(Reason.BAD_TEMPLATE, text.problem) if text.problem else None,
+        template_name=template_name,
+        template_language=template.language,
+        template_version=template.version or None,
+        variables=stored,
+        **fields,
+    )
 
 
 def _queue(

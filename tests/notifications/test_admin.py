@@ -48,6 +48,7 @@ def _template(**fields: Any) -> dict[str, Any]:
         "title_template": "停线 {line}",
         "content_template": "### 停线\n> {line} **已停**",
         "variables": json.dumps({"line": "三号线"}),
+        "language": "zh-hans",
     } | fields
 
 
@@ -99,15 +100,17 @@ def test_the_preview_is_for_those_who_see_templates(client: Client) -> None:
 def test_a_template_that_its_samples_cannot_fill_is_refused(keeper: Client) -> None:
     url = reverse("admin:notifications_notificationtemplate_add")
     response = keeper.post(url, _template(content_template="{nobody}"))
-    assert "{nobody} 没有值" in response.text
+    assert "{nobody} 不在变量表里" in response.text
     assert "示例值" in keeper.post(url, _template(variables='["line"]')).text
     assert not NotificationTemplate.objects.filter(template_name="line_stop").exists()
     assert keeper.post(url, _template()).status_code == 302
-    assert NotificationTemplate.objects.get(template_name="line_stop").variables == {"line": "三号线"}
+    assert NotificationTemplate.objects.get(template_name="line_stop").variables == {
+        "line": {"type": "text", "sample": "三号线"}
+    }
 
 
 def test_the_name_that_code_sends_by_cannot_be_changed(keeper: Client) -> None:
-    row = NotificationTemplate.objects.get(template_name="iqc_summary")
+    row = NotificationTemplate.objects.get(template_name="iqc_summary", language="zh-hans")
     url = reverse("admin:notifications_notificationtemplate_change", args=[row.pk])
     data = _template(variables=json.dumps({"line": "x"}))
     assert keeper.post(url, data).status_code == 302

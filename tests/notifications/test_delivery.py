@@ -294,7 +294,7 @@ def test_one_that_waits_is_not_resent(channel: ScriptedChannel, admin_user: User
 def test_a_dead_letter_of_a_broken_template_goes_after_the_template_is_mended(
     channel: ScriptedChannel, admin_user: User
 ) -> None:
-    template = NotificationTemplate.objects.get(template_name="meeting_reminder")
+    template = NotificationTemplate.objects.get(template_name="meeting_reminder", language="zh-hans")
     good = template.content_template
     NotificationTemplate.objects.update(content_template="{typo}")
     variables = {"meeting_title": "周会", "meeting_time": "周一", "location": "二楼"}
