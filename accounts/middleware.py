@@ -1,6 +1,7 @@
-"""The language of a page: chosen by the person, else Chinese; never guessed from the browser.
+"""What holds for the time of a request: its language, and who acts.
 
-A plant's computers report whatever language their system was installed in.
+The language is chosen by the person, else Chinese; never guessed from the browser: a plant's
+computers report whatever language their system was installed in.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import translation
+
+from accounts.acting import Acting, Door, acting_from
 
 
 class LanguageMiddleware:
@@ -26,3 +30,24 @@ class LanguageMiddleware:
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", language)
         return response
+
+
+class ActingMiddleware:
+    """Say who acts: the person who is signed in, or the user of the token."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        def who() -> Acting:
+            user = request.user if request.user.is_authenticated else None
+            return Acting(_door(request.path), user)
+
+        with acting_from(who):
+            return self.get_response(request)
+
+
+def _door(path: str) -> Door:
+    if path.startswith(reverse("admin:index")):
+        return Door.ADMIN
+    return Door.API if path.startswith(reverse("api:api-root")) else Door.PAGE

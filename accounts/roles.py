@@ -81,15 +81,19 @@ ROLES: tuple[Role, ...] = (
         + tuple(
             f"notifications.{verb}_{name}"
             for verb in ("view", "add", "change", "delete")
-            for name in ("notificationtemplate", "notificationconfig")
+            for name in ("notificationtemplate", "notificationconfig", "contentrule")
         )
         + (
             "notifications.add_notification",
-            "notifications.change_notification",
+            "notifications.resend_notification",
+            "notifications.cancel_notification",
+            "notifications.view_contacts",
             "notifications.view_channel",
             "notifications.change_channel",
+            "notifications.test_channel",
             "notifications.view_budget",
-            "notifications.change_budget",
+            "notifications.mend_budget",
+            "notifications.view_auditentry",
         ),
     ),
     Role("合同管理员", "合同与归档", ()),
@@ -100,6 +104,8 @@ ROLES: tuple[Role, ...] = (
             *_NOTIFICATION_VIEW,
             "notifications.view_channel",
             "notifications.view_budget",
+            "notifications.view_notificationconfig",
+            "notifications.view_auditentry",
             "spc_site.view_workerbeat",
             "spc_site.view_schedule",
             "quality.view_verification",

@@ -110,3 +110,55 @@ class Reason(models.TextChoices):
     MUTED = "muted", _("收件人不接收此类消息")
     FAILED_OVER = "failed_over", _("改由后备渠道发送")
     BY_PERSON = "by_person", _("人工处理")
+
+
+class Verb(models.TextChoices):
+    """What was done: a closed list, so that it can be filtered."""
+
+    ADDED = "added", _("新增")
+    CHANGED = "changed", _("修改")
+    REMOVED = "removed", _("删除")
+    RESENT = "resent", _("重发")
+    CANCELLED = "cancelled", _("取消发送")
+    MENDED = "mended", _("恢复使用")
+    TESTED = "tested", _("测试发送")
+    SHOWN = "shown", _("查看密钥（掩码）")
+    RESTORED = "restored", _("恢复默认")
+    LOADED = "loaded", _("载入配置文件")
+    ROTATED = "rotated", _("轮换密钥")
+    CLEANED = "cleaned", _("清理旧记录")
+
+
+VERB_TONES = {
+    Verb.ADDED: "green",
+    Verb.CHANGED: "blue",
+    Verb.REMOVED: "red",
+    Verb.RESENT: "amber",
+    Verb.CANCELLED: "amber",
+    Verb.MENDED: "green",
+    Verb.TESTED: "blue",
+    Verb.SHOWN: "grey",
+    Verb.RESTORED: "blue",
+    Verb.LOADED: "blue",
+    Verb.ROTATED: "amber",
+    Verb.CLEANED: "grey",
+}
+
+
+class RuleKind(models.TextChoices):
+    """What becomes of a text in which a rule finds something."""
+
+    MASK = "mask", _("掩去所找到的")
+    BLOCK = "block", _("拦截整条消息")
+    WARN = "warn", _("照发并记录")
+
+
+RULE_TONES = {RuleKind.MASK: "blue", RuleKind.BLOCK: "red", RuleKind.WARN: "amber"}
+
+
+class Checksum(models.TextChoices):
+    """A sum that what was found must fulfil, so that a lot number is not taken for a card."""
+
+    NONE = "", _("不校验")
+    ID_CARD = "id_card", _("身份证校验码（GB 11643）")
+    LUHN = "luhn", _("银行卡校验位（Luhn）")

@@ -87,10 +87,13 @@ class BudgetAdmin(ReadOnlyAdmin):
             return badge(_("暂停"), "amber")
         return badge(_("可用"), "green")
 
+    def has_mend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("notifications.mend_budget")
+
     def get_object_actions(self, request: HttpRequest, obj: Budget) -> tuple[str, ...]:
         return ("mend",) if obj.is_dead or obj.blocked_until else ()
 
-    @admin.action(description=gettext_lazy("已修复，恢复使用"), permissions=["act"])
+    @admin.action(description=gettext_lazy("已修复，恢复使用"), permissions=["mend"])
     def mend(self, request: HttpRequest, queryset: models.QuerySet) -> None:
         self.act_on_each(
             request, queryset, services.mend, done=_("已恢复 %(count)d 个凭据，暂缓的消息将继续发送。")

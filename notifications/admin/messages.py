@@ -51,6 +51,8 @@ _ACTS = {
     "resent": gettext_lazy("重发为"),
     "resend_of": gettext_lazy("重发自"),
     "cancelled": gettext_lazy("取消发送"),
+    "masked": gettext_lazy("内容已掩码"),
+    "warned": gettext_lazy("命中内容规则"),
 }
 
 
@@ -183,11 +185,17 @@ class NotificationAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         return super().get_queryset(request).select_related("resent_from")
 
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("notifications.resend_notification")
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("notifications.cancel_notification")
+
     def get_object_actions(self, request: HttpRequest, obj: Notification) -> tuple[str, ...]:
         possible = {"resend": services.RESENDABLE, "cancel": services.CANCELLABLE}
         return tuple(name for name, states in possible.items() if obj.status in states)
 
-    @admin.action(description=gettext_lazy("重发"), permissions=["act"])
+    @admin.action(description=gettext_lazy("重发"), permissions=["resend"])
     def resend(self, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
         """Send again; what was or may have been shown already is asked about first."""
         rows = list(queryset.order_by("pk"))
@@ -211,7 +219,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         )
         return None
 
-    @admin.action(description=gettext_lazy("取消发送"), permissions=["act"])
+    @admin.action(description=gettext_lazy("取消发送"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
         """Call off what has not left yet."""
         rows = list(queryset.order_by("pk"))

@@ -47,6 +47,7 @@ class Channel(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("渠道")
         ordering = ["priority", "code"]
+        permissions = [("test_channel", _("可以测试发送"))]
 
     def __str__(self) -> str:
         return self.get_code_display()
@@ -153,6 +154,7 @@ class Budget(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = _("发送额度")
+        permissions = [("mend_budget", _("可以恢复失效的凭据"))]
 
     def __str__(self) -> str:
         return self.name

@@ -113,6 +113,11 @@ class Notification(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("通知")
         ordering = ["-created_at", "-pk"]
+        permissions = [
+            ("resend_notification", _("可以重发消息")),
+            ("cancel_notification", _("可以取消消息")),
+            ("view_contacts", _("可以看到收件人的完整手机号与邮箱")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["dedupe_key", "part_no"],

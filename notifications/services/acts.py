@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications import policy, rendering
-from notifications.choices import Reason, State
+from notifications.choices import Reason, State, Verb
 from notifications.models import Notification, NotificationEvent
+from notifications.services import audit
 from notifications.services.requests import send_notification, send_template_notification
 from spc_site.errors import AppError, Conflict
 
@@ -62,6 +63,9 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
         NotificationEvent.objects.create(
             notification=new, kind="resend_of", actor=user, note=f"← {old.message_id}"
         )
+        audit.record(
+            Verb.RESENT, old, changes={"status": (old.status, new.status)}, note=message_id, user=user
+        )
     return new
 
 
@@ -76,3 +80,5 @@ def cancel(notification: Notification, *, user: User, note: str = "") -> None:
         NotificationEvent.objects.create(
             notification_id=notification.pk, kind="cancelled", actor=user, note=note
         )
+        change = {"status": (notification.status, State.CANCELLED)}
+        audit.record(Verb.CANCELLED, notification, changes=change, note=note, user=user)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from notifications import channels
-from notifications.choices import State
+from notifications.choices import State, Verb
 from notifications.models import Budget, Channel, Notification
+from notifications.services import audit
 from spc_site import clock
 
 
@@ -51,6 +54,10 @@ def _compose(row: Notification) -> None:
 
 def mend(budget: Budget) -> int:
     """Trust a credential again after a person put it right; return how many messages go on."""
+    before = (budget.is_dead, budget.note)
     budget.is_dead, budget.note, budget.blocked_until = False, "", None
-    budget.save(update_fields=["is_dead", "note", "blocked_until"])
+    with transaction.atomic():
+        budget.save(update_fields=["is_dead", "note", "blocked_until"])
+        changes = {"is_dead": (before[0], False), "note": (before[1], "")}
+        audit.record(Verb.MENDED, budget, changes=changes)
     return release_mended()

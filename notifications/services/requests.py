@@ -16,10 +16,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from notifications import channels, config, rendering
+from notifications import channels, config, rendering, safety
 from notifications.choices import ChannelCode, Reason, State
-from notifications.models import Attachment, Channel, Notification
+from notifications.models import Attachment, Channel, Notification, NotificationEvent
 from notifications.policy import SLACK
+from notifications.services import content as content_rules
 from notifications.services import templates
 from spc_site.errors import AppError
 
@@ -129,6 +130,11 @@ def _queue(
     _validate(title, content, channel, target, priority)
     if dedupe_key and (earlier := _earlier(dedupe_key)):
         return earlier
+    rules = content_rules.active_rules()
+    screened = safety.screen(title, content, rules)
+    title, content = screened.title, screened.content
+    if fields.get("variables"):
+        fields["variables"] = content_rules.mask_values(fields["variables"], rules)
     now = timezone.now()
     start = max(now, not_before) if not_before else now
     driver = channels.driver_for(channel)
@@ -140,6 +146,8 @@ def _queue(
     messages = [(target, "")]
     if failure is not None:
         status, (reason, error) = State.DEAD, failure
+    elif screened.blocked:
+        status, reason, error = State.SUPPRESSED, Reason.CONTENT, f"内容规则：{screened.blocked}"
     elif driver is None:
         status, reason = State.HELD, Reason.NO_DRIVER
     elif switch is not None and not switch.is_enabled:
@@ -153,7 +161,7 @@ def _queue(
             status, reason, error = State.HELD, Reason.NO_ROBOT, str(unusable)
         except channels.NotConfigured as missing:
             status, reason, error = State.SUPPRESSED, Reason.NO_ROBOT, str(missing)
-            log.warning("message for %s not sent: %s", target, missing)
+            log.warning("message for %s not sent: %s", safety.mask_contacts(target), missing)
     common = {
         "title": title[:255],
         "content": content,
@@ -181,6 +189,8 @@ def _queue(
                 row.save(force_insert=True)
                 if attachments:
                     row.attachments.set(attachments)
+            for kind, names in safety.describe(screened):
+                NotificationEvent.objects.create(notification=rows[0], kind=kind, note=names[:255])
     except IntegrityError:
         if dedupe_key and (earlier := _earlier(dedupe_key)):
             return earlier

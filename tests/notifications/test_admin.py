@@ -228,9 +228,14 @@ def test_the_page_of_a_message_shows_it_as_it_was_sent(keeper: Client) -> None:
     assert f"{len('**粗**'.encode())} 字节" in page
 
 
-def test_the_permission_to_change_messages_is_enough_to_act(client: Client) -> None:
+def test_each_act_asks_for_its_own_permission(client: Client) -> None:
     user = builders.person()
-    user.user_permissions.add(Permission.objects.get(codename="change_notification"))
+    allowed = Permission.objects.filter(codename__in=["view_notification", "resend_notification"])
+    user.user_permissions.set(allowed)
     client.force_login(user)
     row = builders.notification(State.DEAD)
     assert "已重新排队 1 条消息" in _act(client, "resend", row).text
+    waiting = builders.notification(State.PENDING)
+    _act(client, "cancel", waiting, confirmed="yes")
+    waiting.refresh_from_db()
+    assert waiting.status == State.PENDING

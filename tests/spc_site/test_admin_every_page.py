@@ -19,8 +19,10 @@ from accounts.models import ApiToken, Profile
 from alarms.models import Alarm, AlarmStatus
 from notifications.choices import State
 from notifications.models import (
+    AuditEntry,
     Budget,
     Channel,
+    ContentRule,
     DeliveryAttempt,
     Notification,
     NotificationConfig,
@@ -162,6 +164,21 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     Alarm: _alarm,
     Notification: _notification,
     NotificationTemplate: _template,
+    AuditEntry: lambda number: AuditEntry.objects.create(
+        at=timezone.now(),
+        actor=builders.person(),
+        actor_name=EVIL,
+        door="admin",
+        verb="changed",
+        kind="notifications.Channel",
+        object_id="1",
+        object_name=EVIL,
+        changes={"note": [EVIL, EVIL]},
+        note=EVIL,
+    ),
+    ContentRule: lambda number: ContentRule.objects.create(
+        name=f"{EVIL}{number}", kind="warn", pattern=EVIL, note=EVIL
+    ),
     NotificationConfig: _first(NotificationConfig, config_key="batch_size", config_value="5"),
     Channel: _first(Channel, code="wechat_bot"),
     Budget: lambda number: Budget.objects.create(name=f"{EVIL}{number}", is_dead=True),
