@@ -19,9 +19,13 @@ def mask_values(variables: Mapping[str, Any], rules: list[ContentRule]) -> dict[
 
     They are kept for a resend, and must not keep what the message itself may not say.
     """
-    return {
-        name: {"prepared": safety.mask_text(value["prepared"], rules)}
-        if isinstance(value, dict)
-        else safety.mask_text(str(value), rules)
-        for name, value in variables.items()
-    }
+    return {name: _masked(value, rules) for name, value in variables.items()}
+
+
+def _masked(value: Any, rules: list[ContentRule]) -> Any:
+    """Mask every text of a stored value, however deep: lines, languages, prepared markup."""
+    if isinstance(value, dict):
+        return {key: _masked(inner, rules) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner, rules) for inner in value]
+    return safety.mask_text(str(value), rules)

@@ -16,11 +16,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import acting
 from notifications import defaults, rendering
 from notifications import variables as declarations
 from notifications.models import NotificationTemplate, TemplateVersion
 from notifications.models.templates import TEXT_FIELDS
 from notifications.rendering import Prepared, RenderError
+from notifications.services import audit
 from spc_site.errors import AppError, Conflict
 
 # --- finding and filling --------------------------------------------------------------------
@@ -175,8 +177,7 @@ def save_template(
                 return stored
             template.version = stored.version
         template.version += 1
-        template.save()
-        _keep(template, user=user, note=note)
+        audit.save(template, note=note, store=lambda: _store(template, user=user, note=note))
     return template
 
 
@@ -250,9 +251,14 @@ def _become(
     return save_template(row, user=user, note=note)
 
 
-def _keep(template: NotificationTemplate, *, user: User | None, note: str) -> None:
+def _store(template: NotificationTemplate, *, user: User | None, note: str) -> None:
+    template.save()
     TemplateVersion.objects.create(
-        template=template, number=template.version, author=user, note=note[:255], **texts_of(template)
+        template=template,
+        number=template.version,
+        author=user or acting.current().user,
+        note=note[:255],
+        **texts_of(template),
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import json
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 
+from accounts.acting import Door, acting
 from notifications import defaults
 from notifications import variables as declarations
 from notifications.choices import Reason, State
-from notifications.models import Notification, NotificationTemplate
-from notifications.rendering import ByLanguage, Prepared
+from notifications.models import AuditEntry, ContentRule, Notification, NotificationTemplate
+from notifications.rendering import ByLanguage, Prepared, from_json
 from notifications.services import resend, send_template_notification, templates
 from spc_site.errors import AppError, Conflict
 from tests.notifications.conftest import ScriptedChannel
@@ -218,6 +220,18 @@ def test_the_shipped_text_can_be_had_again_and_the_list_knows_who_left_it(admin_
         templates.restore_default(own)
 
 
+def test_the_audit_tells_who_changed_a_text_and_from_what(admin_user: User) -> None:
+    row = _row()
+    before = row.content_template
+    row.content_template = "{meeting_title}"
+    with acting(Door.ADMIN, admin_user):
+        templates.save_template(row, note="简短些")
+    line = AuditEntry.objects.get()
+    assert (line.verb, line.actor, line.door, line.note) == ("changed", admin_user, "admin", "简短些")
+    assert row.versions.first().author == admin_user
+    assert line.changes == {"content_template": [before, "{meeting_title}"], "version": [1, 2]}
+
+
 def test_two_people_do_not_overwrite_each_other() -> None:
     mine, theirs = _row(), _row()
     theirs.title_template = "他的"
@@ -339,3 +353,13 @@ def test_rows_from_before_types_and_languages_are_brought_up() -> None:
     assert {row.versions.count() for row in NotificationTemplate.objects.all()} == {1}
     migration.bring_up(apps, None)
     assert {row.versions.count() for row in NotificationTemplate.objects.all()} == {1}
+
+
+def test_values_in_languages_are_masked_like_any_other(channel: ScriptedChannel) -> None:
+    ContentRule.objects.all().delete()
+    ContentRule.objects.create(name="内部代号", kind="mask", pattern="K-9", is_active=True)
+    items = ByLanguage({"zh-hans": [Prepared("- K-9")], "en": Prepared("- K-9")})
+    row = _sent("iqc_summary", {"supplier": "甲", "part_name": "环", "abnormal_items": items})
+    assert "K-9" not in row.content
+    assert "K-9" not in json.dumps(row.variables)
+    assert isinstance(from_json(row.variables, language="en")["abnormal_items"], Prepared)
