@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from notifications.services.delivery import deliver_due, has_due, oldest_due
+from notifications.services.flooding import tell
 from notifications.services.holding import release_mended
 from notifications.services.statistics import roll_up_due, sample_queues
 from spc_site.jobs import doorbell, every
@@ -25,3 +26,9 @@ def roll_up_job() -> int:
     """Bring the hourly figures up to date."""
     sample_queues()
     return roll_up_due()
+
+
+@every(seconds=60, name="notifications.floods", queue="notify")
+def tell_floods_job() -> int:
+    """Keep what the limits withheld, and tell it to the targets."""
+    return tell()

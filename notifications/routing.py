@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from notifications.choices import ChannelCode, Severity
 
@@ -58,6 +59,7 @@ class Event:
     link: str = ""
     subject: str = ""
     is_alarm: bool = False
+    attachments: tuple[Any, ...] = ()
 
 
 # --- matching -------------------------------------------------------------------------------
@@ -300,10 +302,10 @@ def _chain(steps: Sequence[Step], event: Event, at: datetime) -> Chain:
 def _skip(person: Person, event: Event, at: datetime, *, is_reserve: bool) -> Skip | None:
     if not person.is_active:
         return Skip.INACTIVE
-    if person.has_muted(event.name):
-        return Skip.MUTED
     if not person.ways:
         return Skip.NO_ADDRESS
+    if person.has_muted(event.name):
+        return Skip.MUTED
     if is_reserve and person.quiet_end(at, event.priority):
         # A reserve stands in at once or not at all: the main way's message waits for nobody's morning.
         return Skip.QUIET_RESERVE

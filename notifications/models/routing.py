@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications import routing
+from notifications import variables as declarations
 from notifications.choices import ChannelCode, Severity, channel_choices
 
 
@@ -192,7 +193,7 @@ class RouteStep(models.Model):
             way=routing.Way(self.channel, self.target) if self.recipient is None else None,
             person=self.recipient.as_person() if self.recipient else None,
             is_reserve=self.is_reserve,
-            mentions=tuple(self.mentions.replace("，", ",").replace(",", " ").split()),
+            mentions=tuple(declarations.userids(self.mentions)),
         )
 
 

@@ -6,8 +6,10 @@ from notifications.services.delivery import deliver_due, reclaim_expired
 from notifications.services.holding import mend, obstacle, release_mended
 from notifications.services.requests import (
     get_notification_status,
+    notify,
     send_notification,
     send_template_notification,
+    who_would_get,
 )
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "deliver_due",
     "get_notification_status",
     "mend",
+    "notify",
     "obstacle",
     "reclaim_expired",
     "release_mended",
@@ -25,4 +28,5 @@ __all__ = [
     "send_notification",
     "send_template_notification",
     "templates",
+    "who_would_get",
 ]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from notifications import policy, rendering
 from notifications.choices import Reason, State, Verb
 from notifications.models import Notification, NotificationEvent
+from notifications.routing import Way
 from notifications.services import audit
 from notifications.services.requests import send_notification, send_template_notification
 from spc_site.errors import AppError, Conflict
@@ -43,6 +44,8 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
             "link": old.link,
             "subject": old.subject,
             "correlation_id": old.correlation_id or uuid.uuid4().hex,
+            "source": old.source,
+            "fallbacks": [Way(**way) for way in old.fallbacks],
             "resent_from": old,
         }
         if old.template_name:
@@ -51,6 +54,7 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
                 old.target,
                 rendering.from_json(old.variables),
                 priority=old.priority,
+                channel=old.channel,
                 language=old.template_language,
                 **common,
             )

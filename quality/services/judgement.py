@@ -19,7 +19,8 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from alarms import services as alarms
-from notifications.services import send_template_notification
+from notifications.routing import Event
+from notifications.services import notify
 from quality import judgement, messages, plans
 from quality.choices import Index, Status
 from quality.kinds import KINDS, Kind
@@ -278,16 +279,23 @@ def _tell(
         return
     last = max(told, key=lambda entry: entry.version)
     about = report if trigger == SUMMARY else told[0]
-    send_template_notification(
-        f"{kind.slug}_{trigger}",
-        kind.code,
-        messages.variables(report, told),
-        priority=1,
-        event=f"quality.{kind.slug}.{trigger}",
-        subject=messages.subject(about),
-        link=about.get_absolute_url(),
-        # The same entries in the same state are told once, however often they are judged.
-        dedupe_key=f"{messages.subject(about)}.r{report.revision}.e{told[0].pk}.v{last.version}",
+    notify(
+        Event(
+            name=f"quality.{kind.slug}.{trigger}",
+            source="quality",
+            severity="critical" if any(entry.is_out_of_spec for entry in told) else "warning",
+            supplier=report.party.name,
+            part=report.part.number,
+            group=kind.code,
+            template=f"{kind.slug}_{trigger}",
+            variables=messages.variables(report, told),
+            priority=1,
+            is_alarm=True,
+            subject=messages.subject(about),
+            link=about.get_absolute_url(),
+            # The same entries in the same state are told once, however often they are judged.
+            dedupe_key=f"{messages.subject(about)}.r{report.revision}.e{told[0].pk}.v{last.version}",
+        )
     )
 
 
