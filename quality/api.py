@@ -122,6 +122,11 @@ class EntryOut(Schema):
     url: str
 
     @staticmethod
+    def resolve_subgroup_size(entry: ReportEntry) -> int:
+        """Return the size it was judged with, before that the one of the report."""
+        return int(entry.statistics.get("subgroup_size", entry.subgroup_size))
+
+    @staticmethod
     def resolve_reasons(entry: ReportEntry) -> list[dict[str, Any]]:
         return [
             {"code": reason["code"], "sentence": wording.reason_text(reason, entry), "data": reason}

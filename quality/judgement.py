@@ -181,6 +181,7 @@ def _judge_together(tasks: Sequence[Task]) -> list[Verdict]:
                 reasons,
                 {
                     "n": counts[place],
+                    "subgroup_size": task.plan.subgroup_size,
                     **numbers,
                     "out_of_spec": out_counts[place],
                     "missing": missing,

@@ -17,11 +17,15 @@ from quality.judgement import NG, OK
 from quality.models import Characteristic, ControlLimits
 from quality.models.reports import ReportEntry
 from quality.spc.estimators import OF_SINGLE_VALUES, OF_SUBGROUPS
+from quality.spc.plans import method
 
 
 def subgroup_size(characteristic: Characteristic, entry: ReportEntry) -> int:
-    """Return the size that the values are cut into: a chart of single values looks at single values."""
-    return 1 if characteristic.chart == Chart.I_MR else entry.subgroup_size
+    """Return the size that the values are cut into: that of the settings, else that of the report.
+
+    A chart of single values looks at single values.
+    """
+    return 1 if characteristic.chart == Chart.I_MR else characteristic.subgroup_size or entry.subgroup_size
 
 
 def rules_of(characteristic: Characteristic) -> spc.Rules:
@@ -55,11 +59,13 @@ def plan_of(
     """Return the plan of one chart.
 
     Values that were not taken in subgroups have no chart of subgroups, and an estimator that
-    does not go with the chart gives way to the chart's own.
+    does not go with the chart gives way to the chart's own. The estimator is named, never left
+    open: chart and indices have one sigma.
     """
     chart = Chart.I_MR.value if subgroup_size == 1 else str(characteristic.chart)
     allowed = OF_SINGLE_VALUES if subgroup_size == 1 else OF_SUBGROUPS
-    estimator = str(characteristic.estimator) if characteristic.estimator in allowed else "auto"
+    wanted = str(characteristic.estimator) if characteristic.estimator in allowed else "auto"
+    estimator = method(chart, wanted, subgroup_size).estimator
     return _plan(chart, subgroup_size, estimator, rules_of(characteristic) if rules is None else rules)
 
 

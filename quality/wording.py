@@ -206,7 +206,7 @@ def points_text(points: Sequence[int]) -> str:
 
 def values_text(points: Sequence[int], entry: EntryLike) -> str:
     """Name values by their place: in subgroups by subgroup and number, if they are few."""
-    size = entry.subgroup_size
+    size = (entry.statistics or {}).get("subgroup_size", entry.subgroup_size)
     if size > 1 and len(points) <= _NAMED_SUBGROUPS:
         places = ({"group": point // size + 1, "number": point % size + 1} for point in points)
         return _("、").join(_("第 %(group)s 组第 %(number)s 个值") % place for place in places)

@@ -44,7 +44,7 @@ log = logging.getLogger("quality.imports")
 _ATTEMPTS = 3
 """How often a store that another process crossed is tried again; the second time it finds the rows."""
 _HEADER = ("report_no", "quantity", "sample_size", "inspector", "drawing")
-_Characteristics: TypeAlias = "dict[tuple[str, int], tuple[int, int | None]]"
+_Characteristics: TypeAlias = "dict[tuple[str, int], int]"
 """Key and subgroup size of characteristics, by name and occurrence. Rows, not instances: they are many."""
 _PRINTED_MARKS = "marks"
 
@@ -366,13 +366,12 @@ def _entries(report: ParsedReport, row: Any, part: Part, kind: Kind) -> list[Rep
     printed_size = int(report["subgroup_size"] or 1)
     entries = []
     for parsed in report.entries:
-        characteristic, own_size = characteristics[parsed.name, parsed.occurrence]
         entries.append(
             kind.entry_model(
                 report_id=row.pk,
                 revision=row.revision,
                 position=parsed.position,
-                characteristic_id=characteristic,
+                characteristic_id=characteristics[parsed.name, parsed.occurrence],
                 item_no=parsed.item_no,
                 name=parsed.name,
                 spec=parsed.spec,
@@ -381,7 +380,7 @@ def _entries(report: ParsedReport, row: Any, part: Part, kind: Kind) -> list[Rep
                 usl=parsed.usl,
                 unit=parsed.unit,
                 gauge=parsed.gauge,
-                subgroup_size=own_size or printed_size,
+                subgroup_size=printed_size,
                 values=parsed.values,
                 printed=parsed.printed | ({_PRINTED_MARKS: parsed.marks} if parsed.marks else {}),
                 source=parsed.source,
@@ -415,8 +414,8 @@ def _characteristics(part: Part, entries: Sequence[ParsedEntry]) -> _Characteris
 
 
 def _known_characteristics(part: Part) -> _Characteristics:
-    rows = part.characteristics.values_list("name", "occurrence", "pk", "subgroup_size")
-    return {(name, occurrence): (pk, subgroup_size) for name, occurrence, pk, subgroup_size in rows}
+    rows = part.characteristics.values_list("name", "occurrence", "pk")
+    return {(name, occurrence): pk for name, occurrence, pk in rows}
 
 
 def _keep(parsed: ParsedWorkbook) -> Path:

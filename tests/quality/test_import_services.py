@@ -23,6 +23,7 @@ from quality.models import (
 )
 from quality.services import imports
 from quality.services.imports import Change, Outcome
+from quality.services.judgement import judge_due
 from spc_site.errors import AppError
 from tests.builders import person
 from tests.workbooks import Form, form, forms, header, row
@@ -115,7 +116,9 @@ def test_settings_of_a_known_characteristic_are_kept_and_its_subgroup_size_wins(
     store(form(unit="mm", subgroup_size=3))
     characteristic = Characteristic.objects.get()
     assert (str(characteristic.cpk_limit), characteristic.unit) == ("1.67", "in")
-    assert IQCReportEntry.objects.get().subgroup_size == 5
+    assert IQCReportEntry.objects.get().subgroup_size == 3
+    judge_due()
+    assert IQCReportEntry.objects.get().statistics["subgroup_size"] == 5
     part.refresh_from_db()
     assert part.name == "活塞环"
 
