@@ -120,3 +120,10 @@ def test_bad_input_names_its_argument(call, named: str) -> None:
     with pytest.raises(SpcInputError) as caught:
         call()
     assert caught.value.argument == named
+
+
+def test_homogeneity_is_the_chi_square_of_the_samples() -> None:
+    found, sizes = np.array([3, 9, 2, 6]), np.array([100, 120, 80, 100])
+    table = np.array([found, sizes - found])
+    expected = stats.chi2_contingency(table, correction=False)
+    assert binomial_capability(found, sizes).homogeneity_p == pytest.approx(expected.pvalue, rel=1e-9)

@@ -276,3 +276,55 @@ def test_bad_input_names_its_argument(call, named: str) -> None:
     with pytest.raises(SpcInputError) as caught:
         call()
     assert caught.value.argument == named
+
+
+COUNTS_OF_LIMITS = [(n, rate) for n in (1, 2, 7, 50, 400) for rate in (0.0005, 0.01, 0.2, 0.5, 0.93)]
+
+
+@pytest.mark.parametrize(("n", "rate"), COUNTS_OF_LIMITS)
+@pytest.mark.parametrize("chart", ["p", "np"])
+def test_exact_limits_are_quantiles_of_the_binomial(chart: str, n: int, rate: float) -> None:
+    found = attribute_chart(
+        [0, 0], [n, n], AttributePlan(chart, method="exact"), limits=AttributeLimits(rate=rate)
+    ).series
+    low, high = (stats.binom.ppf(stats.norm.cdf(z), n, rate) for z in (-3, 3))
+    scale = n if chart == "p" else 1
+    assert found.ucl[0] * scale == pytest.approx(high, abs=1e-9)
+    assert found.lcl[0] * scale == pytest.approx(max(low, 0), abs=1e-9)
+
+
+@pytest.mark.parametrize("mean", [0.0005, 0.002, 0.05, 0.7, 3.0, 25.0])
+def test_exact_limits_are_quantiles_of_the_poisson(mean: float) -> None:
+    low, high = (stats.poisson.ppf(stats.norm.cdf(z), mean) for z in (-3, 3))
+    of_c = attribute_chart([0, 0], plan=AttributePlan("c", method="exact"), limits=AttributeLimits(rate=mean))
+    of_u = attribute_chart(
+        [0, 0], [4, 4], AttributePlan("u", method="exact"), limits=AttributeLimits(rate=mean / 4)
+    )
+    for series, scale in ((of_c.series, 1), (of_u.series, 4)):
+        assert series.ucl[0] * scale == pytest.approx(high, abs=1e-9)
+        assert series.lcl[0] * scale == pytest.approx(max(low, 0), abs=1e-9)
+
+
+def test_a_rate_of_one_may_be_given_and_one_above_may_not() -> None:
+    whole = attribute_chart([4, 5], [5, 5], AttributePlan("p"), limits=AttributeLimits(rate=1.0))
+    assert whole.missing["limits"] is Missing.ZERO_VARIANCE
+    with pytest.raises(SpcInputError) as caught:
+        attribute_chart([4, 5], [5, 5], AttributePlan("p"), limits=AttributeLimits(rate=1.0001))
+    assert caught.value.argument == "rate"
+
+
+def test_sizes_that_do_not_belong_to_the_chart_are_named_with_the_reason() -> None:
+    for plan, sizes, words in (("c", [5, 5], "constant area"), ("p", None, "needs the sample sizes")):
+        with pytest.raises(SpcInputError, match=words) as caught:
+            attribute_chart([1, 2], sizes, AttributePlan(plan))
+        assert caught.value.argument == "sizes"
+
+
+def test_each_of_many_has_its_own_number_of_stages() -> None:
+    charts = attribute_chart(
+        [[1, 2, 3, 4], [2, 2, 3, 3]],
+        [50, 50],
+        AttributePlan("p"),
+        stages=[["a", "a", "b", "b"], ["a", "a", "a", "a"]],
+    )
+    assert [len(chart.stages) for chart in charts] == [2, 1]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from quality.spc import Subgroups, capability, indices
+from quality.spc.errors import SpcInputError
 from quality.spc.estimators import sbar_efficiency
 from tests.oracles import spc_capability as oracle
 from tests.oracles import spc_charts
@@ -341,3 +342,50 @@ def test_the_index_of_a_good_process_scatters_as_the_reference_says() -> None:
     found = capability(rng.normal(0, 1, (20_000, 32)), lsl=-4.0, usl=4.0).ppk
     assert np.quantile(found, [0.05, 0.95]) == pytest.approx([1.06, 1.63], abs=0.015)
     assert float(np.mean(found < 4 / 3)) == pytest.approx(0.58, abs=0.02)
+
+
+def test_every_column_is_the_result_of_each() -> None:
+    rng = np.random.default_rng(8)
+    rows = rng.normal(10, 0.03, (4, 30)).round(3)
+    table = capability(rows, lsl=9.9, usl=[10.05, 10.1, 10.2, np.nan], target=10.0, subgroup_size=5)
+    np.testing.assert_array_equal(table.minimum, rows.min(axis=1))
+    np.testing.assert_array_equal(table.maximum, rows.max(axis=1))
+    for place, one in enumerate(table):
+        for name in (*dir(type(table)),):
+            column = getattr(table, name)
+            if isinstance(column, np.ndarray) and column.shape == (4,) and hasattr(one, name):
+                value = getattr(one, name)
+                assert value == column[place] or (value is None and np.isnan(column[place])), name
+        for name, interval in one.intervals.items():
+            low, high = (end[place] for end in table.interval(name))
+            assert (interval.low, interval.high) == (low, high), name
+    assert table[-4].mean == table[0].mean
+    for index in (4, -5):
+        with pytest.raises(IndexError):
+            table[index]
+
+
+def test_one_sided_and_two_sided_have_each_their_own_interval_side_by_side() -> None:
+    rows = np.random.default_rng(9).normal(10, 0.03, (2, 30))
+    table = capability(rows, lsl=[9.9, np.nan], usl=10.1)
+    for place, lsl in ((0, 9.9), (1, None)):
+        alone = capability(rows[place], lsl=lsl, usl=10.1).intervals
+        for name in ("cpk", "ppk"):
+            assert (alone[name].low, alone[name].high) == tuple(end[place] for end in table.interval(name))
+
+
+def test_expected_ppm_of_each_spread_is_its_own() -> None:
+    found = capability(VALUES, lsl=9.97, usl=10.05)
+    for sd, name in ((found.sd_overall, "overall"), (found.sd_within, "within")):
+        below = 1e6 * stats.norm.cdf(9.97, found.mean, sd)
+        above = 1e6 * stats.norm.sf(10.05, found.mean, sd)
+        assert getattr(found, f"ppm_expected_{name}_below") == pytest.approx(below, rel=1e-9)
+        assert getattr(found, f"ppm_expected_{name}_above") == pytest.approx(above, rel=1e-9)
+        assert getattr(found, f"ppm_expected_{name}") == pytest.approx(below + above, rel=1e-9)
+
+
+@pytest.mark.parametrize("flag", [1, "yes", [True, False, True], [[True]], np.array([1, 0])])
+def test_a_bound_that_is_no_truth_value_is_named(flag: object) -> None:
+    with pytest.raises(SpcInputError) as caught:
+        capability([VALUES, VALUES], lsl=0, usl=11, lower_bound=flag)
+    assert caught.value.argument == "lower_bound"

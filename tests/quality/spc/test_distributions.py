@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -149,3 +152,63 @@ def test_p_is_missing_where_it_is_not_known() -> None:
 def test_unknown_family_is_refused() -> None:
     with pytest.raises(SpcInputError, match="family"):
         fit_distribution([1, 2], "cauchy")
+
+
+LEVELS = (0.25, 0.10, 0.05, 0.025, 0.01, 0.005)
+POINTS = {
+    # D'Agostino and Stephens (1986), chapter 4; the gamma by its shape
+    "exponential": (0.736, 1.062, 1.321, 1.591, 1.959, 2.244),
+    "logistic": (0.426, 0.563, 0.660, 0.769, 0.906, 1.010),
+    1: (0.486, 0.657, 0.786, 0.917, 1.092, 1.227),
+    2: (0.477, 0.643, 0.768, 0.894, 1.062, 1.190),
+    3: (0.475, 0.639, 0.762, 0.886, 1.052, 1.178),
+    4: (0.473, 0.637, 0.759, 0.883, 1.048, 1.173),
+    5: (0.472, 0.635, 0.758, 0.881, 1.045, 1.170),
+    6: (0.472, 0.635, 0.757, 0.880, 1.043, 1.168),
+    8: (0.471, 0.634, 0.755, 0.878, 1.041, 1.165),
+    10: (0.471, 0.633, 0.754, 0.877, 1.040, 1.164),
+    12: (0.471, 0.633, 0.754, 0.876, 1.038, 1.162),
+    15: (0.470, 0.632, 0.754, 0.876, 1.038, 1.162),
+    20: (0.470, 0.632, 0.753, 0.875, 1.037, 1.161),
+    math.inf: (0.470, 0.631, 0.752, 0.873, 1.035, 1.159),
+}
+
+
+@pytest.mark.parametrize("table", POINTS, ids=str)
+def test_a_printed_percentage_point_has_its_level_as_p(table: Any) -> None:
+    n, shape = 40, 1e300 if table == math.inf else table
+    name, factor, parameters = {
+        "exponential": ("exponential", 1 + 0.6 / n, {}),
+        "logistic": ("logistic", 1 + 0.25 / n, {}),
+    }.get(table, ("gamma", 1.0, {"shape": shape}))
+    for level, point in zip(LEVELS, POINTS[table], strict=True):
+        p, relation = FAMILIES[name].ad_p(point / factor * (1 + 1e-12), n, parameters)
+        assert p == pytest.approx(level, rel=1e-6), point
+        assert relation in "=" or point == POINTS[table][-1]
+    assert FAMILIES[name].ad_p(0.1, n, parameters) == (0.25, ">")
+    assert FAMILIES[name].ad_p(9.0, n, parameters) == (0.005, "<")
+
+
+def test_p_of_the_weibull_follows_its_published_formula() -> None:
+    """MIL-HDBK-17-1F: 1 / (1 + exp(-0.10 + 1.24 ln A* + 4.48 A*)) with A* = A² (1 + 0.2/sqrt n)."""
+    for a in (0.2, 0.5, 0.757, 1.3):
+        star = a * (1 + 0.2 / math.sqrt(30))
+        expected = 1 / (1 + math.exp(-0.10 + 1.24 * math.log(star) + 4.48 * star))
+        for family in ("weibull", "largest_extreme"):
+            assert FAMILIES[family].ad_p(a, 30, {})[0] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_likelihood_and_aic_are_those_of_scipy(family: str) -> None:
+    x = np.random.default_rng(5).weibull(2.0, 60) + 0.1
+    fit = fit_distribution(x, family)
+    expected = float(np.sum(fit.distribution().logpdf(x)))
+    assert fit.log_likelihood == pytest.approx(expected, rel=1e-12)
+    assert fit.aic == pytest.approx(2 * len(fit.parameters) - 2 * expected, rel=1e-12)
+
+
+def test_eight_values_have_a_p_and_seven_have_none() -> None:
+    x = np.arange(1.0, 9.0)
+    assert fit_distribution(x, "exponential").ad_p is not None
+    few = fit_distribution(x[:7], "exponential")
+    assert (few.ad_p, few.missing["ad_p"]) == (None, Missing.TOO_FEW_VALUES)

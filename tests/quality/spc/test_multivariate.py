@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from quality.spc.errors import SpcInputError
 from quality.spc.missing import Missing
@@ -137,3 +138,30 @@ def test_bad_input_names_its_argument(call, named: str) -> None:
     with pytest.raises(SpcInputError) as caught:
         call()
     assert caught.value.argument == named
+
+
+def test_subgroups_of_one_piece_are_single_pieces() -> None:
+    one, single = hotelling_t2(PIECES[:, None, :]), hotelling_t2(PIECES)
+    np.testing.assert_array_equal(one.points, single.points)
+
+
+def test_few_subgroups_are_told_from_dependent_characteristics() -> None:
+    dependent = GROUPS.copy()
+    dependent[..., 2] = dependent[..., 0] * 2 - dependent[..., 1]
+    assert hotelling_t2(dependent).missing["limits"] is Missing.SINGULAR
+    wide = RNG.normal(size=(2, 2, 3))  # 2 degrees of freedom for 3 characteristics
+    assert hotelling_t2(wide).missing["limits"] is Missing.TOO_FEW_VALUES
+    single = RNG.normal(size=(3, 3))
+    assert hotelling_t2(single).missing["limits"] is Missing.TOO_FEW_VALUES
+    enough = RNG.normal(size=(4, 3))
+    enough[:, 2] = enough[:, 0]
+    assert hotelling_t2(enough).missing["limits"] is Missing.SINGULAR
+
+
+def test_one_degree_of_freedom_is_enough_for_a_limit() -> None:
+    m, n, p = 3, 2, 3  # df = mn - m - p + 1 = 1
+    phase_1, phase_2 = t2_limits(m, n, p, alpha=0.01)
+    quantile = p * (n - 1) / 1 * stats.f.isf(0.01, p, 1)
+    assert phase_1 == pytest.approx((m - 1) * quantile, rel=1e-9)
+    assert phase_2 == pytest.approx((m + 1) * quantile, rel=1e-9)
+    assert all(value is None or np.isnan(value) for value in t2_limits(2, 2, 3, alpha=0.01))

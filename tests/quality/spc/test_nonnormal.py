@@ -13,6 +13,7 @@ from quality.spc.distributions import fit_distribution
 from quality.spc.errors import SpcInputError
 from quality.spc.missing import Missing
 from quality.spc.nonnormal import candidates, percentile_capability
+from quality.spc.normality import normality
 from quality.spc.transforms import (
     BoxCox,
     Johnson,
@@ -290,3 +291,31 @@ def test_bad_input_names_its_argument(call, named: str) -> None:
     with pytest.raises(SpcInputError) as caught:
         call()
     assert caught.value.argument == named
+
+
+def test_fifty_values_are_no_longer_few() -> None:
+    for n, notes in ((49, ("few_values", "quantiles_at_extremes")), (50, ("quantiles_at_extremes",))):
+        assert percentile_capability(SKEWED[:n], usl=1.0).notes == notes
+    assert percentile_capability(EXACT_NORMAL, usl=9.0).notes == ()
+
+
+def test_a_bound_without_another_limit_is_named_as_the_reason() -> None:
+    found = percentile_capability(SKEWED, lsl=0.0, lower_bound=True)
+    assert found.missing["ppk"] is Missing.LOWER_BOUND
+    assert found.missing["ppu"] is Missing.NO_USL
+    other = percentile_capability(SKEWED, usl=1.0, upper_bound=True)
+    assert other.missing["ppk"] is Missing.UPPER_BOUND
+    assert percentile_capability(SKEWED).missing["ppk"] is Missing.NO_LIMITS
+
+
+def test_a_transformation_of_eight_values_is_tested_and_of_seven_not() -> None:
+    for n, has_p in ((7, False), (8, True)):
+        found = box_cox(SKEWED[:n])
+        assert (found.ad_p is not None) is has_p
+        assert ("ad_p" in found.missing) is not has_p
+
+
+def test_the_test_of_a_transformation_is_that_of_the_transformed_values() -> None:
+    found = box_cox(SKEWED)
+    again = normality(box_cox_transform(SKEWED, found.lam))
+    assert (found.ad, found.ad_p) == pytest.approx((again.ad, again.ad_p), rel=1e-6)

@@ -15,7 +15,7 @@ from scipy import stats
 
 from quality.spc.errors import SpcInputError
 from quality.spc.missing import Missing
-from quality.spc.normality import normal_ad_p, normality
+from quality.spc.normality import _lilliefors_p, normal_ad_p, normality
 from tests.oracles import nonnormal as oracle
 
 CASE = json.loads(
@@ -139,3 +139,51 @@ def test_missing_values_are_left_out_and_many_are_one_by_one() -> None:
 def test_text_is_refused() -> None:
     with pytest.raises(SpcInputError, match="values"):
         normality("1 2 3")
+
+
+def test_p_of_lilliefors_follows_its_published_formulas() -> None:
+    """Dallal and Wilkinson (1986) below 0.1, Stephens (1974) above, also for more than 100 values."""
+    for n in (8, 40, 100, 101, 400):
+        d10 = 0.819 / np.sqrt(n)  # about the 10 % point
+        for d in d10 * np.array([0.3, 0.55, 0.65, 0.8, 0.9, 1.05, 1.2, 1.5]):
+            k, size = (d, n) if n <= 100 else (d * (n / 100) ** 0.49, 100)
+            expected = math.exp(
+                -7.01256 * k**2 * (size + 2.78019)
+                + 2.99587 * k * math.sqrt(size + 2.78019)
+                - 0.122119
+                + 0.974598 / math.sqrt(size)
+                + 1.67997 / size
+            )
+            if expected > 0.1:
+                kk = (math.sqrt(n) - 0.01 + 0.85 / math.sqrt(n)) * d
+                if kk <= 0.302:
+                    expected = 1.0
+                elif kk <= 0.5:
+                    expected = 2.76773 - 19.828315 * kk + 80.709644 * kk**2 - 138.55152 * kk**3
+                    expected += 81.218052 * kk**4
+                elif kk <= 0.9:
+                    expected = -4.901232 + 40.662806 * kk - 97.490286 * kk**2 + 94.029866 * kk**3
+                    expected -= 32.355711 * kk**4
+                elif kk <= 1.31:
+                    expected = 6.198765 - 19.558097 * kk + 23.186922 * kk**2 - 12.234627 * kk**3
+                    expected += 2.423045 * kk**4
+            assert _lilliefors_p(float(d), n) == pytest.approx(expected, rel=1e-9), (n, d)
+
+
+def test_the_pieces_of_the_formula_join() -> None:
+    """A misprinted coefficient would make a step where one piece ends and the next begins."""
+    n = 25
+    per_k = math.sqrt(n) - 0.01 + 0.85 / math.sqrt(n)
+    for k in (0.302, 0.5):
+        left, right = (_lilliefors_p((k + step) / per_k, n) for step in (-1e-9, 1e-9))
+        assert left == pytest.approx(right, abs=2e-3)
+
+
+def test_two_and_three_values_have_no_skewness_or_kurtosis() -> None:
+    two, three = normality([1.0, 2.0]), normality([1.0, 2.0, 4.0])
+    assert (two.skewness, two.missing["skewness"]) == (None, Missing.TOO_FEW_VALUES)
+    assert three.skewness == pytest.approx(stats.skew([1.0, 2.0, 4.0], bias=False))
+    assert (three.kurtosis, three.missing["kurtosis"]) == (None, Missing.TOO_FEW_VALUES)
+    assert normality([1.0, 2.0, 4.0, 9.0]).kurtosis == pytest.approx(
+        stats.kurtosis([1.0, 2.0, 4.0, 9.0], bias=False)
+    )

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from quality.spc.errors import SpcInputError
 from quality.spc.sampling import acceptance_probability, operating_characteristic, quality_at
+from quality.spc.sampling.oc import hypergeometric_cdf
 
 
 def test_curve_of_montgomerys_plan() -> None:
@@ -79,3 +81,18 @@ def test_bad_input_names_its_argument(call, named: str) -> None:
     with pytest.raises(SpcInputError) as caught:
         call()
     assert caught.value.argument == named
+
+
+@pytest.mark.parametrize(("lot", "n"), [(1, 1), (20, 5), (20, 20), (50, 32), (500, 125)])
+def test_the_chance_of_a_small_lot_is_hypergeometric(lot: int, n: int) -> None:
+    bad = np.arange(lot + 1)
+    for ac in (0, 1, 3, n):
+        expected = stats.hypergeom.cdf(ac, lot, bad, n)
+        np.testing.assert_allclose(hypergeometric_cdf(ac, lot, bad, n), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("pa", [0.0, 1.0, -0.1])
+def test_a_probability_of_acceptance_at_the_end_has_no_quality(pa: float) -> None:
+    with pytest.raises(SpcInputError) as caught:
+        quality_at(50, 1, pa)
+    assert caught.value.argument == "pa"

@@ -6,9 +6,17 @@ import json
 from importlib.resources import files
 
 import pytest
+from scipy import stats
 
 from quality.spc.errors import SpcInputError
-from quality.spc.sampling import AQLS, acceptance_probability, code_letter, single_plan, zero_acceptance_plan
+from quality.spc.sampling import (
+    AQLS,
+    acceptance_probability,
+    code_letter,
+    judge_lot,
+    single_plan,
+    zero_acceptance_plan,
+)
 from quality.spc.sampling.tables import LETTERS, cell
 from tests.oracles.iso2859_printed import PRINTED, rows_of, walk
 
@@ -157,3 +165,55 @@ def test_zero_acceptance_plan_asks_for_every_item_of_a_tiny_lot() -> None:
 def test_zero_acceptance_plan_wants_one_aim(arguments: dict) -> None:
     with pytest.raises(SpcInputError):
         zero_acceptance_plan(100, **arguments)
+
+
+def test_preferred_aqls_are_the_fifth_roots_of_ten_as_printed() -> None:
+    steps = ("1.0", "1.5", "2.5", "4.0", "6.5")
+    printed = [float(f"{step}e{power}") for power in range(-2, 4) for step in steps]
+    assert list(AQLS) == printed[: printed.index(1000.0) + 1]
+    assert all(0.93 < aql / 10 ** (place / 5 - 2) < 1.07 for place, aql in enumerate(AQLS))
+
+
+def test_a_lot_is_accepted_up_to_ac_and_not_from_re_on() -> None:
+    plan = single_plan(1000, 2.5)  # letter J: 80, 5, 6
+    assert (plan.n, plan.ac, plan.re) == (80, 5, 6)
+    assert [judge_lot(plan, found).accepted for found in (0, 5, 6, 7)] == [True, True, False, False]
+    gap = single_plan(1000, 2.5, severity="reduced", standard="z1.4")  # 32, 2, 5
+    assert (gap.n, gap.ac, gap.re) == (32, 2, 5)
+    found = [judge_lot(gap, count) for count in (2, 3, 4, 5)]
+    assert [lot.accepted for lot in found] == [True, True, True, False]
+    assert [lot.in_gap for lot in found] == [False, True, True, False]
+
+
+def test_one_step_tighter_accepts_up_to_its_own_number() -> None:
+    plan = single_plan(1000, 2.5)  # one step tighter: AQL 1.5 with 80, 3, 4
+    assert plan.tighter_ac == 3
+    assert [judge_lot(plan, count).passes_tighter for count in (2, 3, 4)] == [True, True, False]
+
+
+def test_zero_acceptance_has_the_risk_of_a_tenth_and_finds_what_it_must() -> None:
+    plan = zero_acceptance_plan(500, limiting_quality=5.0)
+    assert (plan.ac, plan.re, plan.severity) == (0, 1, "normal")
+    bad = 25
+    risk = [stats.hypergeom.cdf(0, 500, bad, n) for n in (plan.n, plan.n - 1)]
+    assert risk[0] <= 0.10 < risk[1]
+    assert zero_acceptance_plan(500, limiting_quality=5.0, consumer_risk=0.10) == plan
+    assert zero_acceptance_plan(2, limiting_quality=100.0).n == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "fields"),
+    [
+        ("lot_size", {"lot_size": 1, "limiting_quality": 5.0}),
+        ("consumer_risk", {"lot_size": 50, "limiting_quality": 5.0, "consumer_risk": 1.0}),
+        ("consumer_risk", {"lot_size": 50, "limiting_quality": 5.0, "consumer_risk": 0.0}),
+        ("limiting_quality", {"lot_size": 50, "limiting_quality": 100.5}),
+        ("limiting_quality", {"lot_size": 50, "limiting_quality": 0.0}),
+        ("aql", {"lot_size": 50}),
+        ("aql", {"lot_size": 50, "aql": 1.0, "limiting_quality": 5.0}),
+    ],
+)
+def test_what_makes_no_zero_acceptance_plan_is_named(argument: str, fields: dict[str, float]) -> None:
+    with pytest.raises(SpcInputError) as caught:
+        zero_acceptance_plan(**fields)
+    assert caught.value.argument == argument

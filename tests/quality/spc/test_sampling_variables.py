@@ -23,6 +23,7 @@ from quality.spc.sampling import (
     variables_plan,
     z19_code_letter,
 )
+from quality.spc.sampling.tables import AQLS
 from quality.spc.sampling.z19 import Z19_LETTERS, z19_cell
 
 DEVICE = [197, 188, 184, 205, 201]  # Z1.9 examples: operating temperature of a device, degrees F
@@ -261,3 +262,18 @@ def test_bad_input_names_its_argument(call, named: str) -> None:
 
 def test_a_plan_can_be_written_by_hand() -> None:
     assert judge_variables(VariablesPlan(n=5, k=1.53, m_percent=3.32), DEVICE, usl=209).accepted
+
+
+def test_code_letters_change_at_the_printed_lot_sizes() -> None:
+    """Table A-2 of ANSI Z1.9, level II: the last lot size of each letter and the first of the next."""
+    ends = {15: "B", 25: "C", 50: "D", 90: "E", 150: "F", 280: "G", 400: "H", 500: "I"}
+    ends |= {1200: "J", 3200: "K", 10000: "L", 35000: "M", 150000: "N", 500000: "P"}
+    letters = list(ends.values())
+    for (end, letter), following in zip(ends.items(), [*letters[1:], "P"], strict=True):
+        assert (z19_code_letter(end), z19_code_letter(end + 1)) == (letter, following)
+    assert [z19_code_letter(8, "III"), z19_code_letter(9, "III")] == ["C", "D"]
+    assert [z19_code_letter(500000, "S-3"), z19_code_letter(150000, "S-3")] == ["H", "H"]
+
+
+def test_aqls_of_the_standard_are_the_preferred_ones() -> None:
+    assert tuple(aql for aql in AQLS if 0.1 <= aql <= 10) == Z19_AQLS

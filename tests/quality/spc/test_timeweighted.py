@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib.resources import files
 
 import numpy as np
@@ -254,3 +255,10 @@ def test_bad_input_names_its_argument(call, named: str) -> None:
     with pytest.raises(SpcInputError) as caught:
         call()
     assert caught.value.argument == named
+
+
+def test_sigma_of_an_ewma_is_the_deviation_of_its_points() -> None:
+    found = ewma_chart([1.0, 2.0, 3.0], EwmaPlan(0.2, nsigma=2.7), target=0.0, sigma=1.0).series
+    expected = [math.sqrt(0.2 / 1.8 * (1 - 0.8 ** (2 * point))) for point in (1, 2, 3)]
+    np.testing.assert_allclose(found.sigma, expected, rtol=1e-12)
+    np.testing.assert_allclose(found.ucl, 2.7 * np.array(expected), rtol=1e-12)
