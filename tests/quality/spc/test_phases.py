@@ -252,3 +252,11 @@ class control_chart_equal:
         )
 
     __hash__ = None
+
+
+@pytest.mark.parametrize("name", ["ucl", "lcl"])
+def test_one_given_line_is_a_limit(name: str) -> None:
+    chart = control_chart(VALUES, Plan(), limits=Limits(**{name: 10.0}))
+    assert "limits" not in chart.missing
+    assert np.isnan(getattr(chart.primary, "lcl" if name == "ucl" else "ucl")).all()
+    assert (getattr(chart.primary, name) == 10.0).all()
