@@ -94,6 +94,7 @@ class Reason(models.TextChoices):
     CHANNEL_DEAD = "channel_dead", _("渠道故障，修复后自动续发")
     DUPLICATE = "duplicate", _("同一事件已有消息")
     RATE = "rate", _("达到发送频率上限，等待时段")
+    GATHERING = "gathering", _("稍候几秒，与同一目标的其他消息合并")
     TRANSIENT = "transient", _("暂时失败，将重试")
     RETRIES_USED = "retries_used", _("重试次数用尽")
     REFUSED = "refused", _("对方拒收")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from notifications.services.delivery import deliver_due, has_due, oldest_due
 from notifications.services.flooding import tell
-from notifications.services.holding import release_mended
+from notifications.services.holding import (
+    expire_overdue,
+    release_mended,
+    wake_after_a_step_of_the_clock,
+)
 from notifications.services.statistics import roll_up_due, sample_queues
 from spc_site.jobs import doorbell, every
 
@@ -17,8 +21,9 @@ def deliver_due_job() -> int:
 
 @every(seconds=60, name="notifications.release", queue="notify")
 def release_mended_job() -> int:
-    """Let held messages go whose channel was mended."""
-    return release_mended()
+    """Let held messages go whose channel was mended, end what is over, undo a step of the clock."""
+    expire_overdue()
+    return wake_after_a_step_of_the_clock() + release_mended()
 
 
 @every(seconds=60, name="notifications.figures")

@@ -5,17 +5,28 @@ Times are seconds. Randomness is passed in, so that the same input gives the sam
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from enum import Enum
+from math import inf
+from typing import Protocol, TypeVar
 
 from notifications.choices import State
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     State.PENDING: frozenset(
-        {State.SENDING, State.HELD, State.MERGED, State.SUPPRESSED, State.DEAD, State.CANCELLED}
+        {
+            State.SENDING,
+            State.SENT,
+            State.HELD,
+            State.MERGED,
+            State.SUPPRESSED,
+            State.DEAD,
+            State.CANCELLED,
+        }
     ),
     State.SENDING: frozenset({State.SENT, State.PENDING, State.HELD, State.UNCERTAIN, State.DEAD}),
-    State.HELD: frozenset({State.PENDING, State.DEAD, State.CANCELLED, State.SUPPRESSED}),
+    State.HELD: frozenset({State.PENDING, State.SENT, State.DEAD, State.CANCELLED, State.SUPPRESSED}),
     State.UNCERTAIN: frozenset({State.PENDING, State.SENT, State.CANCELLED}),
     State.SENT: frozenset(),
     State.MERGED: frozenset(),
@@ -23,7 +34,11 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     State.DEAD: frozenset(),
     State.CANCELLED: frozenset(),
 }
-"""From each state, where a message may go. A resend is a new message linked to the old one."""
+"""From each state, where a message may go. A resend is a new message linked to the old one.
+
+A message that waits again because its sender was taken for dead may still turn out to be sent:
+the sender lived, and success counts whoever has the lease by then.
+"""
 
 OPEN_STATES = frozenset({State.PENDING, State.SENDING, State.HELD, State.UNCERTAIN})
 
@@ -40,15 +55,40 @@ flood of urgent ones makes the others late but never starves them."""
 LEASE = timedelta(seconds=60)
 """Longer than the database's busy time-out plus one request: a live sender never loses it."""
 
+LONGEST_LEASE = timedelta(minutes=20)
+"""A lease that ends later than this was given before the clock was set back."""
+
 RATE_WINDOW = timedelta(seconds=61)
 """WeCom counts arrivals over a minute, we count departures: the second more is for the way."""
 
 REST_AFTER_REFUSAL = timedelta(seconds=60)
-MAX_DELAY = timedelta(seconds=3600)
-BACKOFF_FACTOR = 2
+MAX_DELAY_S = 3600.0
+BACKOFF_FACTOR = 2.0
 JITTER = 0.1
 UNCERTAIN_RESENDS = 1
 """A robot's lost answer is sent again once, marked as possible double; then a person decides."""
+
+
+LATE_AFTER = {
+    1: timedelta(minutes=3),
+    2: timedelta(minutes=5),
+    3: timedelta(minutes=15),
+    4: timedelta(minutes=30),
+    5: timedelta(hours=1),
+}
+"""How long after it should have gone a message takes the next way of its route, if it has one."""
+
+LEFT_TO_ITS_OWN = 4
+"""Of so many places the last goes by the deadline, whatever waits of priority 1."""
+
+PACE_WINDOW_S = 10.0
+PACE_SHARE = 6
+"""A sixth of a minute's places in a sixth of a minute: who goes faster is in a storm."""
+
+FEW_SHARE = 4
+AMPLE = 2000
+"""Messages leave one by one while they want no more than a quarter of the free places, or while
+there are so many places that nothing is short; else they are merged."""
 
 
 class Decision(Enum):
@@ -67,11 +107,121 @@ def may(old: str, new: str) -> bool:
     return new in TRANSITIONS[old]
 
 
-def backoff(retry: int, *, base_s: float, luck: float) -> timedelta:
+def sources(new: str) -> frozenset[str]:
+    """Return the states from which a message may go to another."""
+    return frozenset(old for old, nexts in TRANSITIONS.items() if new in nexts)
+
+
+def backoff(
+    retry: int,
+    *,
+    base_s: float,
+    luck: float,
+    factor: float = BACKOFF_FACTOR,
+    most_s: float = MAX_DELAY_S,
+) -> timedelta:
     """Return the wait before retry number `retry` (1 is the first).
 
     `luck` in 0..1 spreads it by ± 10 %, so that messages that failed together do not return
     together.
     """
-    delay = min(base_s * BACKOFF_FACTOR ** (retry - 1), MAX_DELAY.total_seconds())
+    try:
+        delay = min(base_s * factor ** (retry - 1), most_s)
+    except OverflowError:
+        delay = most_s
     return timedelta(seconds=delay * (1 - JITTER + 2 * JITTER * luck))
+
+
+def late_at(priority: int, due_at: datetime) -> datetime:
+    """Return from when on a message is late enough to try another way."""
+    return due_at + LATE_AFTER[priority]
+
+
+def expired_state(*, was_tried: bool) -> str:
+    """Return how a message ends whose time is over: not sent, or dead if sending it failed."""
+    return State.DEAD if was_tried else State.SUPPRESSED
+
+
+# --- who goes first ------------------------------------------------------------------------------
+
+
+class Waiting(Protocol):
+    """What the order of a queue looks at."""
+
+    @property
+    def priority(self) -> int: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def pk(self) -> int: ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+def in_order(rows: Iterable[W], *, place: int = 0) -> Iterator[W]:
+    """Yield messages in the order in which they go.
+
+    By deadline; but three of four places belong to priority 1 while any of it waits, so that a
+    flood of overdue ones never stands before it, and the fourth to the earliest deadline, so that
+    a flood of urgent ones starves nobody. `place` is the number of the first place.
+    """
+    by_deadline = sorted(rows, key=lambda row: (row.due_at, row.pk))
+    urgent = [row for row in by_deadline if row.priority == 1]
+    taken: set[int] = set()
+    next_urgent = next_any = 0
+    while len(taken) < len(by_deadline):
+        while next_urgent < len(urgent) and urgent[next_urgent].pk in taken:
+            next_urgent += 1
+        while by_deadline[next_any].pk in taken:
+            next_any += 1
+        is_reserved = place % LEFT_TO_ITS_OWN != LEFT_TO_ITS_OWN - 1
+        row = urgent[next_urgent] if is_reserved and next_urgent < len(urgent) else by_deadline[next_any]
+        taken.add(row.pk)
+        place += 1
+        yield row
+
+
+# --- how much may go -----------------------------------------------------------------------------
+# `stamps` are the send times of one credential in seconds; moments are seconds, too.
+
+
+def recent(stamps: Iterable[float], now: float, *, window_s: float | None = None) -> list[float]:
+    """Return the stamps of the last window, oldest first.
+
+    A stamp of the future is one from before the clock was set back; it counts as just sent.
+    """
+    window_s = RATE_WINDOW.total_seconds() if window_s is None else window_s
+    return sorted(min(at, now) for at in stamps if now - at < window_s)
+
+
+def places(stamps: Iterable[float], limit: int, now: float) -> int:
+    """Return how many messages may go now."""
+    return max(0, limit - len(recent(stamps, now)))
+
+
+def opens_at(stamps: Iterable[float], limit: int, now: float) -> float:
+    """Return from when on a place is free: now, or exactly when the oldest stamp leaves the window."""
+    last = recent(stamps, now)
+    if limit <= 0:
+        return inf
+    return now if len(last) < limit else last[-limit] + RATE_WINDOW.total_seconds()
+
+
+def calm_at(stamps: Sequence[float], limit: int, now: float, *, is_urgent: bool) -> float:
+    """Return from when on a message that is not full may go without being gathered first.
+
+    Who has used more than a sixth of a minute's places in the last sixth of a minute is in a
+    storm: an urgent message waits for the fair distance from the one before, others for calm.
+    """
+    allowed = max(1, limit // PACE_SHARE)
+    last = recent(stamps, now, window_s=PACE_WINDOW_S)
+    if len(last) < allowed:
+        return now
+    calm = last[-allowed] + PACE_WINDOW_S
+    return min(calm, max(now, last[-1] + 60 / limit)) if is_urgent else calm
+
+
+def few(free: int) -> int | None:
+    """Return how many may leave one by one of those that wait; None where nothing is short."""
+    return None if free >= AMPLE else free // FEW_SHARE

@@ -143,11 +143,13 @@ class Budget(models.Model):
     """Send times of the last minute for one credential (a sliding log), in one row.
 
     `name` is a digest of the credential, never the credential. `blocked_until` rests it after
-    a refusal; `is_dead` holds everything for it until a person mends it.
+    a refusal; `is_dead` holds everything for it until a person mends it. `turn` changes with every
+    send: who writes the log does so on condition that it is still the one that was read.
     """
 
     name = models.CharField(_("凭据"), max_length=64, unique=True)
     sent_at = models.JSONField(_("最近发送时刻"), default=list)
+    turn = models.PositiveBigIntegerField(default=0, editable=False)
     blocked_until = models.DateTimeField(_("暂停至"), null=True, blank=True)
     is_dead = models.BooleanField(_("失效"), default=False)
     note = models.CharField(_("说明"), max_length=255, blank=True)

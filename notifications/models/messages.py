@@ -39,7 +39,7 @@ class Notification(models.Model):
     """One message to one target: intent, frozen payload, state.
 
     `dedupe_key` makes a repeated event one message, whose `repeats` count the others; `next_at`
-    is when it may go, `due_at` when it should have gone (orders the queue); `lease_until` and
+    is when it may go, `due_at` when it should have gone (orders what may go); `lease_until` and
     `lease_owner` mark who sends it. A long text becomes several rows: `part_no` of `part_count`,
     all with one `correlation_id`.
 
@@ -130,9 +130,19 @@ class Notification(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["due_at", "id"],
+                fields=["priority", "next_at", "id"],
                 condition=models.Q(status="pending"),
-                name="notifications_due",
+                name="notifications_ready",
+            ),
+            models.Index(
+                fields=["channel", "target", "next_at"],
+                condition=models.Q(status="pending"),
+                name="notifications_lane",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(status__in=["pending", "held"], expires_at__isnull=False),
+                name="notifications_expiring",
             ),
             models.Index(
                 fields=["lease_until"],

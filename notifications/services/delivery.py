@@ -1,9 +1,12 @@
 """Deliver what is due: claim, send, record. Any number of processes may do so at once.
 
-A claim is a conditional update with a lease. The start of an attempt is written before the
-request leaves, its end after the answer; whoever dies between leaves an open attempt, and
-the row is taken up again, marked as possibly doubled. No network call stands inside a
-transaction, and nobody sleeps on a budget: what may not go yet gets a time.
+A claim is a conditional update with a lease (`claiming`). The start of an attempt is written before
+the request leaves, its end after the answer; whoever dies between leaves an open attempt, and the
+row is taken up again, marked as possibly doubled. No network call stands inside a transaction, and
+nobody sleeps on a budget: what may not go yet gets a time.
+
+An error of the database ends the drain at once: what had been sent and could not be written down is
+one message at the most, and it is marked when its lease runs out.
 """
 
 from __future__ import annotations
@@ -13,59 +16,73 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import F, Min
+from django.db import DatabaseError, transaction
+from django.db.models import F, Min, Q
 
 from notifications import channels, config, policy
 from notifications.choices import Reason, State
 from notifications.models import Budget as SendBudget
 from notifications.models import Channel, DeliveryAttempt, Notification
 from notifications.policy import Decision
+from notifications.services import claiming, failover
+from notifications.services.claiming import Claimed, claim
+from notifications.services.failover import Why
+from notifications.services.lanes import Lane, Lanes, Log
+from notifications.services.states import locked, move
 from spc_site import clock
-from spc_site.jobs import Budget, stop_requested
+from spc_site.jobs import Budget
 
 log = logging.getLogger("notifications.delivery")
 
 _ERROR_LENGTH = 500
+_HEALTH_EVERY_S = 1.0
+_PAUSE_AFTER_A_LOST_RACE_S = 0.01
 
 
 def has_due(now: datetime | None = None) -> bool:
     """Say whether anything may go now or was left by a dead process; two cheap queries."""
     now = now or clock.now()
-    return (
-        Notification.objects.filter(status=State.PENDING, next_at__lte=now).exists()
-        or Notification.objects.filter(status=State.SENDING, lease_until__lte=now).exists()
-    )
+    return claiming.due(now).exists() or _abandoned(now).exists()
 
 
 def oldest_due() -> datetime | None:
     """Return since when the oldest message that may go has been waiting."""
-    due = Notification.objects.filter(status=State.PENDING, next_at__lte=clock.now())
-    return due.aggregate(at=Min("next_at"))["at"]
+    return claiming.due(clock.now()).aggregate(at=Min("next_at"))["at"]
+
+
+def _abandoned(now: datetime) -> Any:
+    """Rows whose lease is over; one further away than any lease is from before the clock went back."""
+    over = Q(lease_until__lte=now) | Q(lease_until__gt=now + policy.LONGEST_LEASE)
+    return Notification.objects.filter(over, status=State.SENDING)
+
+
+@dataclass(slots=True)
+class _Drain:
+    """One drain: who sends, the settings it goes by, and what it remembers of the channels' health."""
+
+    worker: str
+    settings: dict[str, Any]
+    ok_noted: dict[str, float] = field(default_factory=dict)
 
 
 def deliver_due(*, budget_s: float = 20) -> int:
     """Send everything that may go now, for at most `budget_s`; return how many were tried."""
-    worker = f"{socket.gethostname()}:{os.getpid()}"
+    drain = _Drain(f"{socket.gethostname()}:{os.getpid()}", config.load())
     budget = Budget(budget_s)
     tried = 0
-    settings = config.load()
+    reclaim_expired()
     while budget:
-        reclaim_expired()
-        rows = _claim(worker, settings["batch_size"])
-        if not rows:
+        claimed = claim(drain.worker, drain.settings["batch_size"])
+        if claimed.is_over:
             break
-        switches = {channel.code: channel for channel in Channel.objects.all()}
-        for place, row in enumerate(rows):
-            if stop_requested.is_set():
-                for rest in rows[place:]:
-                    _put_back(rest, State.PENDING, reason=rest.reason)
-                break
-            tried += _deliver(row, switches, worker=worker, retry_delay_s=settings["retry_delay"])
+        if claimed.lanes is None or not claimed.rows:
+            time.sleep(_PAUSE_AFTER_A_LOST_RACE_S)
+            continue
+        tried += _deliver_batch(claimed, claimed.lanes, drain, budget)
     return tried
 
 
@@ -76,164 +93,195 @@ def reclaim_expired(now: datetime | None = None) -> int:
     uncertain and the row is marked.
     """
     now = now or clock.now()
-    if not Notification.objects.filter(status=State.SENDING, lease_until__lte=now).exists():
+    if not _abandoned(now).exists():
         return 0
     with transaction.atomic():
-        rows = list(
-            _locked(Notification.objects.filter(status=State.SENDING, lease_until__lte=now)).order_by("pk")
-        )
-        begun = set(
-            DeliveryAttempt.objects.filter(notification__in=rows, outcome="").values_list(
-                "notification_id", flat=True
-            )
-        )
-        DeliveryAttempt.objects.filter(notification__in=begun, outcome="").update(
-            outcome=Decision.UNCERTAIN.value, explanation=Reason.LEASE_EXPIRED.label
-        )
-        for row in rows:
-            row.status, row.lease_until, row.lease_owner = State.PENDING, None, ""
-            if row.pk in begun:
-                row.possible_duplicate, row.reason = True, Reason.LEASE_EXPIRED
-        Notification.objects.bulk_update(
-            rows, ["status", "lease_until", "lease_owner", "possible_duplicate", "reason"]
+        rows = list(locked(_abandoned(now)).order_by("pk").values_list("pk", flat=True))
+        open_attempts = DeliveryAttempt.objects.filter(notification__in=rows, outcome="")
+        begun = set(open_attempts.values_list("notification_id", flat=True))
+        open_attempts.update(outcome=Decision.UNCERTAIN.value, explanation=Reason.LEASE_EXPIRED.label)
+        given_back = {"lease_until": None, "lease_owner": "", "next_at": now}
+        move(Notification.objects.filter(pk__in=set(rows) - begun), State.PENDING, **given_back)
+        move(
+            Notification.objects.filter(pk__in=begun),
+            State.PENDING,
+            possible_duplicate=True,
+            reason=Reason.LEASE_EXPIRED,
+            **given_back,
         )
     log.warning("took back %d messages of a dead process", len(rows))
     return len(rows)
 
 
-def _locked(rows: Any) -> Any:
-    """Lock rows that nobody else holds; SQLite's IMMEDIATE transaction locks all."""
-    if connection.features.has_select_for_update_skip_locked:
-        return rows.select_for_update(skip_locked=True)
-    return rows
+def _deliver_batch(claimed: Claimed, lanes: Lanes, drain: _Drain, budget: Budget) -> int:
+    """Send the claimed rows in order; return how many requests were made."""
+    rows = claimed.rows
+    tried = 0
+    stopped_stories: dict[str, datetime] = {}
+    for place, row in enumerate(rows):
+        if not budget:
+            _give_back(rows[place:], drain)
+            break
+        if row.part_count > 1 and (until := stopped_stories.get(row.correlation_id)):
+            _put_back(row, State.PENDING, next_at=until)  # its earlier part has to go first
+            continue
+        is_sent_or_over = True
+        lane = lanes.of(row.channel, row.target)
+        if _has_lease(row, lane.timeout_s) or _renew(row, lane.timeout_s):
+            begun = _begin(row, lane, drain, number=claimed.attempts[row.pk] + 1)
+            if begun is None:
+                is_sent_or_over = False
+            else:
+                tried += 1
+                is_sent_or_over = _send(row, lane, lanes, begun, drain)
+        else:
+            is_sent_or_over = False  # it lost its lease to slow neighbours, and another has it by now
+        if row.part_count > 1 and not is_sent_or_over:
+            stopped_stories[row.correlation_id] = max(row.next_at, clock.now())
+    return tried
 
 
-def _claim(worker: str, size: int) -> list[Notification]:
+def _has_lease(row: Notification, timeout_s: float) -> bool:
+    """Say whether the lease lasts for this request; one that has grown says that the clock was set."""
+    assert row.lease_until is not None
+    left = row.lease_until - clock.now()
+    return timedelta(seconds=2 * timeout_s) <= left <= policy.LEASE + timedelta(seconds=1)
+
+
+def _renew(row: Notification, timeout_s: float) -> bool:
+    """Hold a row longer, before its request leaves; False when it is not ours any more."""
+    row.lease_until = clock.now() + max(policy.LEASE, timedelta(seconds=3 * timeout_s))
+    mine = Notification.objects.filter(pk=row.pk, lease_owner=row.lease_owner, status=State.SENDING)
+    return bool(mine.update(lease_until=row.lease_until))
+
+
+def _give_back(rows: list[Notification], drain: _Drain) -> None:
+    """Give back what was claimed and not begun: another process takes it at once."""
+    mine = Notification.objects.filter(pk__in=[row.pk for row in rows], status=State.SENDING)
+    move(mine.filter(lease_owner=drain.worker), State.PENDING, lease_until=None, lease_owner="")
+
+
+def _put_back(row: Notification, status: str, **fields: Any) -> None:
+    """Let go of a claimed row before anything was sent."""
+    row.next_at = fields.get("next_at", row.next_at)
+    mine = Notification.objects.filter(pk=row.pk, lease_owner=row.lease_owner, status=State.SENDING)
+    move(mine, status, lease_until=None, lease_owner="", **fields)
+
+
+# --- begin ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An attempt that has begun: its number, and what it is made with."""
+
+    number: int
+    credential: channels.Credential
+
+
+def _begin(row: Notification, lane: Lane, drain: _Drain, *, number: int) -> _Begun | None:
+    """Take a place of one of the lane's budgets and write the start of the attempt, in one transaction.
+
+    Returns None after giving the row a later time.
+    """
     now = clock.now()
     with transaction.atomic():
-        due = Notification.objects.filter(status=State.PENDING, next_at__lte=now)
-        rows = list(_locked(due).order_by("due_at", "pk")[:size])
-        Notification.objects.filter(pk__in=[row.pk for row in rows], status=State.PENDING).update(
-            status=State.SENDING, lease_until=now + policy.LEASE, lease_owner=worker
-        )
-    for row in rows:
-        row.status, row.lease_until, row.lease_owner = State.SENDING, now + policy.LEASE, worker
-    return rows
+        assert lane.driver is not None
+        if lane.free(now) and (wait_s := lane.driver.admit(row.target)):
+            # The recipients' own limit: others may go with these credentials meanwhile.
+            _put_back(row, State.PENDING, reason=Reason.RATE, next_at=now + timedelta(seconds=wait_s))
+            return None
+        credential = _take_place(lane, now)
+        if credential is not None:
+            DeliveryAttempt.objects.create(
+                notification_id=row.pk,
+                number=number,
+                channel=row.channel,
+                target=row.target,
+                credential=credential.name,
+                started_at=now,
+                worker=drain.worker,
+            )
+            return _Begun(number, credential)
+        if lane.obstacle is None:
+            until = lane.opens_at(now)
+            _put_back(row, State.PENDING, reason=Reason.RATE, next_at=until)
+            claiming.put_off(lane, until, Reason.RATE, now)
+        else:
+            _put_back(row, State.PENDING)  # the next look at the queue finds what is to be done
+    return None
 
 
-def _deliver(row: Notification, switches: dict[str, Channel], *, worker: str, retry_delay_s: float) -> int:
-    """Bring one claimed row one step further; return 1 if a request was made."""
-    switch = switches.get(row.channel)
-    driver = channels.driver_for(row.channel)
-    if driver is None:
-        _put_back(row, State.HELD, reason=Reason.NO_DRIVER)
-        return 0
-    if switch is not None and not switch.is_enabled:
-        _put_back(row, State.HELD, reason=Reason.CHANNEL_DISABLED)
-        return 0
-    try:
-        credential = driver.credentials(row.target)[0]
-    except channels.NotConfigured as missing:
-        _put_back(row, State.HELD, reason=Reason.NO_ROBOT, error_message=str(missing)[:_ERROR_LENGTH])
-        return 0
-    timeout_s = switch.timeout_s if switch else 10
-    lease_left = (row.lease_until - clock.now()).total_seconds() if row.lease_until else 0
-    if lease_left < 2 * timeout_s and not _renew(row, 3 * timeout_s):
-        return 0  # slow neighbours used up the lease of this batch, and another has the row by now
-    number = _begin(
-        row, credential.name, limit=switch.rate_limit if switch else 20, worker=worker, admit=driver.admit
+def _take_place(lane: Lane, now: datetime) -> channels.Credential | None:
+    """Take one place of the first credential that has one; None when all are spent, resting or dead.
+
+    The log is written only if nobody has written it since it was read: so it stays exact with any
+    number of processes, without a lock that is held while something is sent.
+    """
+    for credential in lane.credentials:
+        log_seen = lane.logs[credential.name]
+        while log_seen.free(now):
+            stamp = now.timestamp()
+            stamps = [*policy.recent(log_seen.stamps, stamp), stamp]
+            if _write_log(log_seen, stamps, now):
+                log_seen.stamps, log_seen.turn = stamps, log_seen.turn + 1
+                return credential
+            row, _created = SendBudget.objects.get_or_create(name=log_seen.name)
+            log_seen.see(row)
+    return None
+
+
+def _write_log(seen: Log, stamps: list[float], now: datetime) -> bool:
+    unchanged = SendBudget.objects.filter(
+        Q(blocked_until__isnull=True) | Q(blocked_until__lte=now),
+        name=seen.name,
+        turn=seen.turn,
+        is_dead=False,
     )
-    if number is None:
-        return 0
+    return bool(unchanged.update(sent_at=stamps, turn=seen.turn + 1))
+
+
+# --- send and record -------------------------------------------------------------------------------
+
+
+def _send(row: Notification, lane: Lane, lanes: Lanes, begun: _Begun, drain: _Drain) -> bool:
+    """Make the request and write down what came of it; say whether the message is sent or at its end."""
+    assert lane.driver is not None
     started = time.monotonic()
     try:
-        result = driver.deliver(
-            row.payload, row.target, credential, timeout_s=timeout_s, message_id=row.message_id
+        result = lane.driver.deliver(
+            row.payload,
+            row.target,
+            begun.credential,
+            timeout_s=lane.timeout_s,
+            message_id=row.message_id,
         )
+    except channels.NotConfigured as missing:
+        result = channels.Result(Decision.RETRY, explanation=str(missing))  # its setting went meanwhile
+    except DatabaseError:
+        raise
     except Exception:
         # A fault of ours, not of the wire: the message is kept, the neighbours go on.
         log.exception("delivery of message %s failed", row.message_id)
         result = channels.Result(Decision.UNCERTAIN, explanation="发送程序出错，详见日志")
     duration_ms = round((time.monotonic() - started) * 1000)
-    _record(row, number, result, credential.name, duration_ms=duration_ms, retry_delay_s=retry_delay_s)
-    return 1
-
-
-def _renew(row: Notification, seconds: float) -> bool:
-    """Hold a row longer, before its request leaves; False when it is not ours any more."""
-    until = clock.now() + max(policy.LEASE, timedelta(seconds=seconds))
-    held = Notification.objects.filter(pk=row.pk, lease_owner=row.lease_owner, status=State.SENDING)
-    row.lease_until = until
-    return bool(held.update(lease_until=until))
-
-
-def _begin(
-    row: Notification, budget_name: str, *, limit: int, worker: str, admit: Callable[[str], float]
-) -> int | None:
-    """Take one place of the budget and write the start of the attempt, in one transaction.
-
-    Returns the attempt's number, or None after giving the row a later time.
-    """
-    now = clock.now()
-    SendBudget.objects.get_or_create(name=budget_name)
-    with transaction.atomic():
-        budget = SendBudget.objects.select_for_update().get(name=budget_name)
-        stamp = now.timestamp()
-        recent = [at for at in budget.sent_at if stamp - at < policy.RATE_WINDOW.total_seconds()]
-        if budget.is_dead:
-            _put_back(row, State.HELD, reason=Reason.CHANNEL_DEAD, error_message=budget.note)
-            return None
-        if budget.blocked_until and budget.blocked_until > now:
-            wake = budget.blocked_until
-        elif len(recent) >= limit:
-            oldest = min(sorted(recent)[-limit:])
-            wake = now + policy.RATE_WINDOW - timedelta(seconds=stamp - oldest)
-        elif wait_s := admit(row.target):
-            # The recipients' own limit: others may go with this credential meanwhile.
-            _put_back(row, State.PENDING, reason=Reason.RATE, next_at=now + timedelta(seconds=wait_s))
-            return None
-        else:
-            budget.sent_at = [*recent, stamp]
-            budget.save(update_fields=["sent_at"])
-            number = row.attempts.count() + 1
-            DeliveryAttempt.objects.create(
-                notification=row,
-                number=number,
-                channel=row.channel,
-                target=row.target,
-                credential=budget_name,
-                started_at=now,
-                worker=worker,
-            )
-            return number
-        _put_back(row, State.PENDING, reason=Reason.RATE, next_at=wake)
-        # Whatever else waits for the same credential need not be claimed before then.
-        Notification.objects.filter(
-            status=State.PENDING, channel=row.channel, target=row.target, next_at__lt=wake
-        ).update(next_at=wake, reason=Reason.RATE)
-    return None
-
-
-def _put_back(row: Notification, status: str, **fields: Any) -> None:
-    Notification.objects.filter(pk=row.pk, lease_owner=row.lease_owner, status=State.SENDING).update(
-        status=status, lease_until=None, lease_owner="", updated_at=clock.now(), **fields
-    )
+    return _record(row, lane, lanes, begun, result, drain, duration_ms=duration_ms)
 
 
 def _record(
     row: Notification,
-    number: int,
+    lane: Lane,
+    lanes: Lanes,
+    begun: _Begun,
     result: channels.Result,
-    budget_name: str,
+    drain: _Drain,
     *,
     duration_ms: int,
-    retry_delay_s: float,
-) -> None:
+) -> bool:
     """Write the end of the attempt and the message's new state, in one transaction."""
     now = clock.now()
-    change = _outcome(row, result, now, retry_delay_s=retry_delay_s)
     with transaction.atomic():
-        DeliveryAttempt.objects.filter(notification=row, number=number).update(
+        DeliveryAttempt.objects.filter(notification_id=row.pk, number=begun.number).update(
             outcome=result.decision.value,
             duration_ms=duration_ms,
             http_status=result.http_status,
@@ -241,76 +289,147 @@ def _record(
             answer=result.answer[:_ERROR_LENGTH],
             explanation=result.explanation[:255],
         )
+        _note_health(lane, begun.credential.name, result, now, drain)
+        state, fields = _outcome(row, lane, lanes, result, now, drain)
         mine = Notification.objects.filter(pk=row.pk)
-        if result.decision is not Decision.SENT:
+        if state != State.SENT:
             # Success is written even if the lease was lost; anything else only by its holder.
             mine = mine.filter(status=State.SENDING, lease_owner=row.lease_owner)
-        mine.update(lease_until=None, lease_owner="", updated_at=now, **change)
-        _note_health(row.channel, budget_name, result, now)
-    log.info("message %s attempt %d: %s", row.message_id, number, result.decision.value)
+        move(mine, state, lease_until=None, lease_owner="", updated_at=now, **fields)
+        row.next_at = fields.get("next_at", row.next_at)
+    log.info("message %s attempt %d: %s", row.message_id, begun.number, result.decision.value)
+    return state in (State.SENT, State.DEAD, State.UNCERTAIN)
 
 
 def _outcome(
-    row: Notification, result: channels.Result, now: datetime, *, retry_delay_s: float
-) -> dict[str, Any]:
-    """Return the fields that one try changes in its message."""
+    row: Notification, lane: Lane, lanes: Lanes, result: channels.Result, now: datetime, drain: _Drain
+) -> tuple[str, dict[str, Any]]:
+    """Return the state that one try brings its message to, and the fields that change with it."""
     error = result.explanation[:_ERROR_LENGTH]
     if result.decision is Decision.SENT:
-        return {
-            "status": State.SENT,
+        return State.SENT, {
             "reason": Reason.NONE,
             "sent_at": now,
             "error_message": "",
-            "receipt": result.receipt,
+            "receipt": result.receipt[:128],
             "missed": list(result.missed),
         }
+    failed = {"error_message": error}
     if result.decision is Decision.DEAD:
-        return {"status": State.DEAD, "reason": result.reason or Reason.REFUSED, "error_message": error}
+        return State.DEAD, {"reason": result.reason or Reason.REFUSED, **failed}
+    if row.is_test and result.decision is not Decision.WAIT:
+        return _end_of_a_test(result, failed)
     if result.decision is Decision.CHANNEL_DEAD:
-        return {"status": State.HELD, "reason": Reason.CHANNEL_DEAD, "error_message": error}
+        if lane.obstacle is None:  # another robot of the pool takes it
+            return State.PENDING, {"reason": Reason.FAILED_OVER, "next_at": now, **failed}
+        if moved := failover.leave(row, Why.DEAD, lanes, now):
+            return State.PENDING, moved | failed
+        return State.HELD, {"reason": Reason.CHANNEL_DEAD, **failed}
     if result.decision is Decision.WAIT:
-        return {
-            "status": State.PENDING,
-            "reason": Reason.RATE,
-            "next_at": now + policy.REST_AFTER_REFUSAL,
-            "error_message": error,
-        }
-    is_uncertain = result.decision is Decision.UNCERTAIN and not result.is_repeatable
-    if is_uncertain:
-        lost = row.attempts.filter(outcome=Decision.UNCERTAIN.value).count() + 1
-        if lost > policy.UNCERTAIN_RESENDS:
-            return {
-                "status": State.UNCERTAIN,
-                "reason": Reason.ANSWER_LOST,
-                "error_message": error,
-                "possible_duplicate": row.possible_duplicate or lost > 1,
-            }
-    elif row.retry_count >= row.max_retries:
-        if result.decision is Decision.UNCERTAIN:
-            return {"status": State.UNCERTAIN, "reason": Reason.ANSWER_LOST, "error_message": error}
-        return {"status": State.DEAD, "reason": Reason.RETRIES_USED, "error_message": error}
-    wait = policy.backoff(row.retry_count + 1, base_s=retry_delay_s, luck=random.random())  # noqa: S311
-    return {
-        "status": State.PENDING,
-        "reason": Reason.ANSWER_LOST if result.decision is Decision.UNCERTAIN else Reason.TRANSIENT,
+        wake = now if lane.free(now) else lane.opens_at(now)
+        return State.PENDING, {"reason": Reason.RATE, "next_at": wake, **failed}
+    return _again(row, lane, lanes, result, now, drain, failed)
+
+
+def _end_of_a_test(result: channels.Result, failed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A test is tried once: its answer is what the person who waits for it wants to see."""
+    if result.decision is Decision.UNCERTAIN:
+        return State.UNCERTAIN, {"reason": Reason.ANSWER_LOST, **failed}
+    reasons = {Decision.CHANNEL_DEAD: Reason.CHANNEL_DEAD, Decision.RETRY: Reason.RETRIES_USED}
+    return State.DEAD, {"reason": reasons[result.decision], **failed}
+
+
+def _again(
+    row: Notification,
+    lane: Lane,
+    lanes: Lanes,
+    result: channels.Result,
+    now: datetime,
+    drain: _Drain,
+    failed: dict[str, Any],
+) -> tuple[str, dict[str, Any]]:
+    """Return when a message is tried again after a passing failure, or how it ends.
+
+    A lost answer may be asked for again as often as any other failure where the other side knows a
+    repetition; else once, marked as possible double.
+    """
+    is_unsure = result.decision is Decision.UNCERTAIN
+    may_double = is_unsure and not result.is_repeatable
+    is_used_up = row.retry_count >= _max_retries(row, lane)
+    if may_double:
+        lost = row.attempts.filter(outcome=Decision.UNCERTAIN.value).count()
+        is_used_up = is_used_up or lost > policy.UNCERTAIN_RESENDS
+        failed["possible_duplicate"] = row.possible_duplicate or lost > 1
+    if is_used_up:
+        if moved := failover.leave(row, Why.UNSURE if is_unsure else Why.RETRIES, lanes, now):
+            return State.PENDING, failed | moved
+        if is_unsure:
+            return State.UNCERTAIN, {"reason": Reason.ANSWER_LOST, **failed}
+        return State.DEAD, {"reason": Reason.RETRIES_USED, **failed}
+    next_at = now + _backoff(row, lane, drain)
+    late_at = failover.late_at(row)
+    if late_at is not None and now < late_at < next_at:
+        next_at = late_at  # then it takes its next way
+    if may_double:
+        failed["possible_duplicate"] = True
+    return State.PENDING, {
+        "reason": Reason.ANSWER_LOST if is_unsure else Reason.TRANSIENT,
         "retry_count": row.retry_count + 1,
-        "next_at": now + wait,
-        "error_message": error,
-        "possible_duplicate": row.possible_duplicate or is_uncertain,
+        "next_at": next_at,
+        **failed,
     }
 
 
-def _note_health(channel: str, budget_name: str, result: channels.Result, now: datetime) -> None:
-    """Keep the channel's health, and rest or stop a credential that was refused."""
+def _max_retries(row: Notification, lane: Lane) -> int:
+    """Return how often a message is tried again: as its channel says, else as it was written."""
+    if lane.switch is not None and lane.switch.max_retries is not None:
+        return lane.switch.max_retries
+    return row.max_retries
+
+
+def _backoff(row: Notification, lane: Lane, drain: _Drain) -> timedelta:
+    """Return the wait before the next try: the channel's numbers, else the settings'."""
+    switch, settings = lane.switch, drain.settings
+    base_s = switch.base_delay_s if switch and switch.base_delay_s else settings["retry_delay"]
+    most_s = (
+        switch.max_delay_s if switch and switch.max_delay_s else settings.get("max_delay", policy.MAX_DELAY_S)
+    )
+    factor = (switch.backoff_factor if switch else None) or settings.get(
+        "backoff_factor", policy.BACKOFF_FACTOR
+    )
+    return policy.backoff(
+        row.retry_count + 1,
+        base_s=base_s,
+        factor=factor,
+        most_s=most_s,
+        luck=random.random(),  # noqa: S311
+    )
+
+
+def _note_health(lane: Lane, budget_name: str, result: channels.Result, now: datetime, drain: _Drain) -> None:
+    """Keep the channel's health, and rest or stop a credential that was refused.
+
+    A success after a success is written once a second: it says nothing new.
+    """
+    health = Channel.objects.filter(code=lane.channel)
     if result.decision is Decision.SENT:
-        Channel.objects.filter(code=channel).update(last_ok_at=now, consecutive_failures=0)
+        moment = time.monotonic()
+        noted = drain.ok_noted.get(lane.channel)
+        if noted is None or moment - noted >= _HEALTH_EVERY_S:
+            health.update(last_ok_at=now, consecutive_failures=0)
+            drain.ok_noted[lane.channel] = moment
         return
-    Channel.objects.filter(code=channel).update(
+    drain.ok_noted.pop(lane.channel, None)
+    health.update(
         last_error_at=now,
         last_error=result.explanation[:255],
         consecutive_failures=F("consecutive_failures") + 1,
     )
+    seen = lane.logs[budget_name]
     if result.decision is Decision.WAIT:
-        SendBudget.objects.filter(name=budget_name).update(blocked_until=now + policy.REST_AFTER_REFUSAL)
+        rest = max(policy.REST_AFTER_REFUSAL, timedelta(seconds=result.wait_s or 0))
+        seen.blocked_until = now + rest
+        SendBudget.objects.filter(name=budget_name).update(blocked_until=seen.blocked_until)
     elif result.decision is Decision.CHANNEL_DEAD:
-        SendBudget.objects.filter(name=budget_name).update(is_dead=True, note=result.explanation[:255])
+        seen.is_dead, seen.note = True, result.explanation[:255]
+        SendBudget.objects.filter(name=budget_name).update(is_dead=True, note=seen.note)

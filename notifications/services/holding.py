@@ -2,54 +2,86 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from collections.abc import Iterable
+from datetime import timedelta
 
-from notifications import channels
-from notifications.choices import State, Verb
+from django.db import transaction
+from django.db.models import Q
+
+from notifications import config, policy
+from notifications.choices import Reason, State, Verb
 from notifications.models import Budget, Channel, Notification
-from notifications.services import audit
+from notifications.services import audit, failover
+from notifications.services.claiming import let_expire
+from notifications.services.composing import add_parts, compose
+from notifications.services.failover import Why
+from notifications.services.lanes import Lane, Lanes
+from notifications.services.states import locked, move
 from spc_site import clock
+
+OBSTACLES = (Reason.NO_ROBOT, Reason.NO_DRIVER, Reason.CHANNEL_DISABLED, Reason.CHANNEL_DEAD)
+"""Why a message is held until somebody mends something; others are held until their time."""
+
+WAITS = (Reason.RATE, Reason.GATHERING, Reason.TRANSIENT, Reason.ANSWER_LOST)
+"""Why delivery itself puts a message off."""
+
+_MOST_MOVED = 500
 
 
 def obstacle(channel: str, target: str) -> str:
     """Return why a target cannot be sent to now, in words; empty when it can."""
-    driver = channels.driver_for(channel)
-    if driver is None:
-        return f"渠道 {channel} 尚未接入"
-    if Channel.objects.filter(code=channel, is_enabled=False).exists():
-        return f"渠道 {channel} 已停用"
-    try:
-        credential = driver.credentials(target)[0]
-    except channels.NotConfigured as missing:
-        return str(missing)
-    dead = Budget.objects.filter(name=credential.name, is_dead=True).first()
-    return (dead.note or "机器人已失效") if dead else ""
+    found = Lanes().of(channel, target).obstacle
+    return found.words if found else ""
 
 
 def release_mended() -> int:
-    """Let held messages go whose obstacle is gone; return how many.
+    """Let held messages go whose obstacle is gone, or that have another way by now; return how many.
 
-    Runs every minute, so that a mended setting needs no second step.
+    Runs every minute, so that a mended setting needs no second step. What is held for another
+    reason than an obstacle goes when its time has come.
     """
+    now = clock.now()
     held = Notification.objects.filter(status=State.HELD)
-    released = 0
+    released = move(held.exclude(reason__in=OBSTACLES).filter(next_at__lte=now), State.PENDING, reason="")
+    lanes = Lanes()
+    held = held.filter(reason__in=OBSTACLES)
     for channel, target in held.values_list("channel", "target").distinct().order_by():
-        if obstacle(channel, target):
-            continue
-        now = clock.now()
+        lane = lanes.of(channel, target)
         waiting = held.filter(channel=channel, target=target)
-        for row in waiting.filter(payload=""):
-            _compose(row)
-        released += waiting.update(status=State.PENDING, reason="", next_at=now, updated_at=now)
+        if lane.obstacle is None:
+            for row in waiting.filter(payload=""):
+                _compose(row, lane)
+            released += move(waiting, State.PENDING, reason="", error_message="", next_at=now)
+        else:
+            released += _take_another_way(waiting.exclude(fallbacks=[])[:_MOST_MOVED], lanes)
     return released
 
 
-def _compose(row: Notification) -> None:
-    """Freeze the payload of a row that was written before its channel had a driver."""
-    driver = channels.driver_for(row.channel)
-    if driver is not None:
-        row.payload = driver.compose(row.title, row.content, row.target, channels.Form())[0]
-        row.save(update_fields=["payload", "updated_at"])
+def _take_another_way(rows: Iterable[Notification], lanes: Lanes) -> int:
+    """Move held messages whose own way is still dead to one that is not."""
+    now = clock.now()
+    moved = 0
+    for row in rows:
+        with transaction.atomic():
+            mine = locked(Notification.objects.filter(pk=row.pk, status=State.HELD)).first()
+            if mine is not None and (fields := failover.leave(mine, Why.DEAD, lanes, now)):
+                moved += move(Notification.objects.filter(pk=row.pk), State.PENDING, **fields)
+    return moved
+
+
+def _compose(row: Notification, lane: Lane) -> None:
+    """Freeze the payload of a row that was written before its channel had a driver.
+
+    What it makes besides the first message gets rows of their own.
+    """
+    assert lane.driver is not None
+    carried = list(row.attachments.all())
+    first, *further = compose(lane.driver, row.title, row.content, row.target, lane.form, carried)
+    row.payload, row.content, row.target = first.payload, first.content, first.target
+    count = 1 + len(further)
+    add_parts(row, further, carried, part_count=count)
+    row.part_count = count
+    row.save(update_fields=["payload", "content", "target", "part_count", "updated_at"])
 
 
 def mend(budget: Budget) -> int:
@@ -61,3 +93,29 @@ def mend(budget: Budget) -> int:
         changes = {"is_dead": (before[0], False), "note": (before[1], "")}
         audit.record(Verb.MENDED, budget, changes=changes)
     return release_mended()
+
+
+def expire_overdue() -> int:
+    """End what waits or is held beyond its time; return how many."""
+    now = clock.now()
+    return let_expire(Notification.objects.filter(expires_at__lte=now))
+
+
+def wake_after_a_step_of_the_clock() -> int:
+    """Let go what waits longer than delivery ever lets anything wait; return how many.
+
+    Such a time was written before the clock was set back. One that a person or a quiet hour gave
+    is left alone.
+    """
+    now = clock.now()
+    waits = [config.load().get("max_delay", policy.MAX_DELAY_S)]
+    waits += [most for most in Channel.objects.values_list("max_delay_s", flat=True) if most]
+    longest_s = max(waits) * (1 + policy.JITTER) + policy.RATE_WINDOW.total_seconds()
+    waiting = Notification.objects.filter(
+        Q(next_at__gt=now + timedelta(seconds=longest_s)) | Q(updated_at__gt=now + 2 * policy.LEASE),
+        status=State.PENDING,
+        priority__in=policy.SLACK,
+        next_at__gt=now,
+        reason__in=WAITS,
+    )
+    return waiting.update(next_at=now, updated_at=now)

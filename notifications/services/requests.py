@@ -35,6 +35,7 @@ from notifications.rendering import Prepared
 from notifications.routing import SEVERITIES, Chain, Event, Way
 from notifications.services import content as content_rules
 from notifications.services import flooding, routing, templates
+from notifications.services.composing import Part, compose, form_of
 from spc_site.errors import AppError
 from wecom import markdown
 
@@ -186,8 +187,7 @@ class _Desk:
 
     def form(self, channel: str) -> channels.Form:
         """Return how the plant wants the messages of a channel."""
-        switch = self.switches.get(channel)
-        return channels.Form(switch.style, switch.overflow) if switch else channels.Form()
+        return form_of(self.switches.get(channel))
 
     def problem(self, way: Way) -> tuple[str, str, str] | None:
         """Return state, reason and words of why a way cannot be used as things are set up."""
@@ -270,7 +270,7 @@ def _write(
     driver = channels.driver_for(channel)
     status: str = State.PENDING
     reason: str = Reason.QUIET if start == quiet_until else Reason.NONE
-    error, messages = "", [(target, "")]
+    error, parts = "", [Part(target, "", content)]
     if settled := settled or _withheld(
         screened, source, target, desk=desk, expires_at=expires_at, is_limited=is_limited
     ):
@@ -281,10 +281,9 @@ def _write(
             if status == State.SUPPRESSED:
                 log.warning("message for %s not sent: %s", safety.mask_contacts(target), error)
         if driver is not None:
-            messages = _messages(driver, title, content, target, desk.form(channel), attachments)
+            parts = compose(driver, title, content, target, desk.form(channel), attachments)
     common = {
         "title": title[:255],
-        "content": content,
         "channel": channel,
         "fallbacks": [way.as_json() for way in ways[1:]],
         "priority": priority,
@@ -294,7 +293,7 @@ def _write(
         "source": source[:64],
         "dedupe_key": dedupe_key,
         "correlation_id": correlation_id or uuid.uuid4().hex,
-        "part_count": len(messages),
+        "part_count": len(parts),
         "max_retries": desk.settings["max_retries"],
         "next_at": start,
         "due_at": start + SLACK[priority],
@@ -302,8 +301,15 @@ def _write(
         **fields,
     }
     rows = [
-        Notification(message_id=uuid.uuid4().hex, target=lot, payload=payload, part_no=number, **common)
-        for number, (lot, payload) in enumerate(messages, start=1)
+        Notification(
+            message_id=uuid.uuid4().hex,
+            target=part.target,
+            payload=part.payload,
+            content=part.content,
+            part_no=number,
+            **common,
+        )
+        for number, part in enumerate(parts, start=1)
     ]
     try:
         with transaction.atomic():
@@ -338,22 +344,6 @@ def _withheld(
     if is_limited and flooding.is_over(source, target, desk.settings):
         return State.SUPPRESSED, Reason.FLOODED, ""
     return None
-
-
-def _messages(
-    driver: channels.Driver,
-    title: str,
-    content: str,
-    target: str,
-    form: channels.Form,
-    attachments: Sequence[Attachment],
-) -> list[tuple[str, str]]:
-    """Return target and payload of each message: one per lot of recipients and part of the text."""
-    return [
-        (lot, payload)
-        for lot in driver.lots(target)
-        for payload in driver.compose(title, content, lot, form, attachments)
-    ]
 
 
 def _earlier(dedupe_key: str) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 
 from notifications.channels import Credential, Driver, Form, NotConfigured, Result, base
 from notifications.policy import Decision
+from wecom import markdown
 
 
 @dataclass
@@ -23,9 +24,13 @@ class ScriptedChannel(Driver):
     used: list[str] = field(default_factory=list)
     robots: int = 1
     is_configured: bool = True
+    limit_bytes: int | None = None
 
     def compose(self, title: str, content: str, target: str, form: Form, attachments: Any = ()) -> list[str]:
-        return content.split("\f")
+        """Part at form feeds, and where the test gives a limit, by bytes as WeCom's channels do."""
+        if self.limit_bytes is None:
+            return content.split("\f")
+        return markdown.split(content, limit=self.limit_bytes)
 
     def credentials(self, target: str) -> list[Credential]:
         if not self.is_configured:

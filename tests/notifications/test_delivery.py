@@ -13,6 +13,7 @@ from notifications.models import Budget, Channel, DeliveryAttempt, Notification,
 from notifications.policy import Decision
 from notifications.services import (
     cancel,
+    claiming,
     deliver_due,
     delivery,
     mend,
@@ -116,8 +117,9 @@ def test_never_more_than_the_limit_in_any_sixty_seconds(channel: ScriptedChannel
         return Result(Decision.SENT)
 
     channel.answers = [note] * 50
-    for _ in range(50):
-        _send()
+    channel.limit_bytes = 256
+    for _ in range(50):  # each too long to share a message
+        send_notification("标题", "字" * 70, "wechat_bot", "IQC")
     for _ in range(40):
         deliver_due()
         clock(timedelta(seconds=5))
@@ -198,7 +200,7 @@ def test_a_killed_sender_leaves_its_message_to_the_next_marked_as_possible_doubl
 
 def test_one_killed_between_claim_and_send_doubles_nothing(channel: ScriptedChannel, clock: Clock) -> None:
     row = _send()
-    delivery._claim("gone", 10)
+    claiming.claim("gone", 10)
     clock(timedelta(seconds=61))
     deliver_due()
     row.refresh_from_db()

@@ -1,0 +1,59 @@
+"""What can be read about messages as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Case, Count, F, When
+
+from notifications.choices import State
+from notifications.models import Notification
+from notifications.policy import OPEN_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Where all messages are that were ever asked for; a merged one is where its digest is."""
+
+    created: int
+    sent: int
+    dead: int
+    suppressed: int
+    cancelled: int
+    open: int
+    unaccounted: int
+    """Merged without a digest, or in no state that counts: always 0, or something is wrong."""
+
+    @property
+    def balances(self) -> bool:
+        """Say whether created = sent + dead + suppressed + cancelled + open."""
+        ended = self.sent + self.dead + self.suppressed + self.cancelled
+        return self.created == ended + self.open and not self.unaccounted
+
+
+def ledger(*, since: datetime | None = None) -> Ledger:
+    """Count the messages asked for (since a moment) by where they are, in one query.
+
+    One statement, so that the numbers are of one moment also while others write. Digests are not
+    counted themselves: nobody asked for them.
+    """
+    asked_for = Notification.objects.filter(is_digest=False).order_by()
+    if since is not None:
+        asked_for = asked_for.filter(created_at__gte=since)
+    place = Case(When(status=State.MERGED, then=F("merged_into__status")), default=F("status"))
+    counts = dict(asked_for.annotate(place=place).values_list("place").annotate(count=Count("pk")))
+    ends = {
+        state: counts.pop(state, 0) for state in (State.SENT, State.DEAD, State.SUPPRESSED, State.CANCELLED)
+    }
+    still_open = sum(counts.pop(state, 0) for state in OPEN_STATES)
+    unaccounted = sum(counts.values())
+    return Ledger(
+        created=sum(ends.values()) + still_open + unaccounted,
+        sent=ends[State.SENT],
+        dead=ends[State.DEAD],
+        suppressed=ends[State.SUPPRESSED],
+        cancelled=ends[State.CANCELLED],
+        open=still_open,
+        unaccounted=unaccounted,
+    )

@@ -1,0 +1,155 @@
+"""What each way of sending (a channel with a target) can take now.
+
+A *lane* is looked at without a lock, to plan by. Whether a message really gets a place is decided
+in `delivery`, where the place is taken under a condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from notifications import channels, policy
+from notifications.choices import Reason
+from notifications.models import Budget, Channel
+from notifications.services.composing import form_of
+
+_DEFAULT_LIMIT = 20
+_DEFAULT_TIMEOUT_S = 10
+
+
+@dataclass(slots=True)
+class Log:
+    """The budget of one credential as it was last seen; `turn` changes whenever it is used."""
+
+    name: str
+    limit: int
+    stamps: list[float] = field(default_factory=list)
+    blocked_until: datetime | None = None
+    is_dead: bool = False
+    note: str = ""
+    turn: int = 0
+
+    def see(self, row: Budget) -> None:
+        """Take over what stands in the database."""
+        self.stamps, self.turn = list(row.sent_at), row.turn
+        self.blocked_until, self.is_dead, self.note = row.blocked_until, row.is_dead, row.note
+
+    def free(self, now: datetime) -> int:
+        """Return how many messages may go now."""
+        if self.is_dead or (self.blocked_until and self.blocked_until > now):
+            return 0
+        return policy.places(self.stamps, self.limit, now.timestamp())
+
+    def opens_at(self, now: datetime) -> datetime:
+        """Return when the next message may go."""
+        wake = policy.opens_at(self.stamps, self.limit, now.timestamp())
+        opens = min(datetime.fromtimestamp(min(wake, now.timestamp() + 3600), UTC), now + policy.RATE_WINDOW)
+        return max(opens, self.blocked_until) if self.blocked_until else opens
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why nothing can go until somebody mends something."""
+
+    reason: Reason
+    words: str
+
+
+@dataclass(slots=True)
+class Lane:
+    """One channel with one target: its driver, its credentials and what they can take."""
+
+    channel: str
+    target: str
+    driver: channels.Driver | None
+    switch: Channel | None
+    credentials: list[channels.Credential] = field(default_factory=list)
+    logs: dict[str, Log] = field(default_factory=dict)
+    missing: str = ""
+
+    @property
+    def timeout_s(self) -> float:
+        return self.switch.timeout_s if self.switch else _DEFAULT_TIMEOUT_S
+
+    @property
+    def form(self) -> channels.Form:
+        return form_of(self.switch)
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """Return what has to be mended before anything can go; None when it can."""
+        if self.driver is None:
+            return Obstacle(Reason.NO_DRIVER, f"渠道 {self.channel} 尚未接入")
+        if self.switch is not None and not self.switch.is_enabled:
+            return Obstacle(Reason.CHANNEL_DISABLED, f"渠道 {self.channel} 已停用")
+        if self.missing:
+            return Obstacle(Reason.NO_ROBOT, self.missing)
+        if all(log.is_dead for log in self.logs.values()):
+            notes = (log.note for log in self.logs.values() if log.note)
+            return Obstacle(Reason.CHANNEL_DEAD, next(notes, "机器人已失效"))
+        return None
+
+    def free(self, now: datetime) -> int:
+        """Return how many messages may go now, over all credentials."""
+        return sum(log.free(now) for log in self.logs.values())
+
+    def opens_at(self, now: datetime) -> datetime:
+        """Return when the next place is free; a moment later than now, so that nobody spins."""
+        live = [log.opens_at(now) for log in self.logs.values() if not log.is_dead]
+        return max(min(live, default=now + policy.RATE_WINDOW), now + timedelta(milliseconds=50))
+
+    def calm_at(self, now: datetime, *, is_urgent: bool) -> datetime:
+        """Return from when on a message that is not full need not be gathered."""
+        live = [log for log in self.logs.values() if not log.is_dead]
+        stamps = [at for log in live for at in log.stamps]
+        limit = sum(log.limit for log in live)
+        if limit <= 0:
+            return now
+        calm = policy.calm_at(stamps, limit, now.timestamp(), is_urgent=is_urgent)
+        return now if calm <= now.timestamp() else datetime.fromtimestamp(calm, UTC)
+
+
+class Lanes:
+    """The lanes of one pass over the queue, each looked at once."""
+
+    def __init__(self) -> None:
+        self._switches = {channel.code: channel for channel in Channel.objects.all()}
+        self._lanes: dict[tuple[str, str], Lane] = {}
+
+    def switch(self, channel: str) -> Channel | None:
+        """Return the row of a channel."""
+        return self._switches.get(channel)
+
+    def of(self, channel: str, target: str) -> Lane:
+        """Return one lane."""
+        if (channel, target) not in self._lanes:
+            self.look([(channel, target)])
+        return self._lanes[channel, target]
+
+    def look(self, ways: Iterable[tuple[str, str]]) -> None:
+        """Look at lanes, their budgets all in one query."""
+        fresh = [way for way in dict.fromkeys(ways) if way not in self._lanes]
+        logs: dict[str, Log] = {log.name: log for lane in self._lanes.values() for log in lane.logs.values()}
+        unseen: list[str] = []
+        for channel, target in fresh:
+            lane = self._lanes[channel, target] = self._opened(channel, target)
+            for credential in lane.credentials:
+                if credential.name not in logs:
+                    limit = lane.switch.rate_limit if lane.switch else _DEFAULT_LIMIT
+                    logs[credential.name] = Log(credential.name, limit)
+                    unseen.append(credential.name)
+                lane.logs[credential.name] = logs[credential.name]
+        if unseen:
+            for row in Budget.objects.filter(name__in=unseen):
+                logs[row.name].see(row)
+
+    def _opened(self, channel: str, target: str) -> Lane:
+        lane = Lane(channel, target, channels.driver_for(channel), self._switches.get(channel))
+        if lane.driver is not None:
+            try:
+                lane.credentials = list(lane.driver.credentials(target))
+            except channels.NotConfigured as missing:
+                lane.missing = str(missing) or "没有可用的凭据"
+        return lane
