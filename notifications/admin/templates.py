@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy
 
 from notifications import previews, services
 from notifications import variables as declarations
+from notifications.admin.audited import AuditedAdmin
 from notifications.models import (
     NotificationTemplate,
 )
 from spc_site.admin import (
-    BaseAdmin,
     PrettyJSONField,
     person_of,
 )
@@ -80,7 +80,7 @@ class TemplateForm(forms.ModelForm):
 
 
 @admin.register(NotificationTemplate)
-class TemplateAdmin(BaseAdmin):
+class TemplateAdmin(AuditedAdmin):
     """Texts of messages; the form shows at once how WeCom will show them."""
 
     menu_order = 310

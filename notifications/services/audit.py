@@ -52,7 +52,13 @@ def record(
     )
 
 
-def save(row: models.Model, *, note: str = "", store: Callable[[], object] | None = None) -> Verb | None:
+def save(
+    row: models.Model,
+    *,
+    note: str = "",
+    user: User | None = None,
+    store: Callable[[], object] | None = None,
+) -> Verb | None:
     """Store a row that a person edited, and what that changed; return what it was, None for nothing.
 
     `store` does the storing where it is more than `row.save()`.
@@ -74,7 +80,7 @@ def save(row: models.Model, *, note: str = "", store: Callable[[], object] | Non
         if before and not changes:
             return None
         verb = Verb.CHANGED if before else Verb.ADDED
-        record(verb, row, changes=changes, note=note)
+        record(verb, row, changes=changes, note=note, user=user)
     return verb
 
 
@@ -108,7 +114,8 @@ def told(row: models.Model) -> dict[str, Any]:
 
 
 def _differ(old: Any, new: Any) -> bool:
-    return bool(old != new and (old or new or {old, new} != {None, ""}))
+    blank: tuple[Any, ...] = (None, "", {}, [])
+    return bool(old != new) and not (old in blank and new in blank)
 
 
 def _shown(value: Any) -> Any:
