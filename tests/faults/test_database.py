@@ -1,0 +1,188 @@
+"""F10–F12, F27: the database is locked, crashes, has no room, or changes its shape under the messages.
+
+Bounds: lost 0; doubled 0, but at most one for each worker whose database went away between its
+request and its record, and every double marked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from notifications.choices import State
+from notifications.models import DeliveryAttempt, Notification
+from notifications.services import release_mended
+from tests.faults.drill import Drill
+from tests.live import MANAGE, ROOT, child_environment
+from tests.services import Postgres, wait_until
+from wecom.robot import markdown
+from wecom.sandbox import Mode
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LEASE_S = 60.0
+
+
+@contextlib.contextmanager
+def written_by_another() -> Iterator[None]:
+    """Let another program hold what delivery wants to write: all of SQLite, or the table."""
+    if connection.vendor == "sqlite":
+        path = connection.settings_dict["NAME"]
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+    else:
+        with psycopg.connect(child_environment()["DATABASE_URL"]) as link:
+            link.execute("LOCK TABLE notifications_notification IN EXCLUSIVE MODE")  # reading is free
+            yield
+            link.rollback()
+
+
+def test_f10_a_lock_between_request_and_record_is_waited_out(fire: Callable[..., Drill]) -> None:
+    drill = fire(groups=2)
+    drill.create(6)
+    drill.server.fail(Mode.DELAY, delay_s=0.3)
+    drill.start("--workers", "0")
+    wait_until(lambda: drill.server.counts["received"], seconds=20, what="a request is under way")
+    with written_by_another():
+        time.sleep(3)
+        during = drill.server.counts["received"]
+    took = drill.settle(seconds=20, leaping=False)
+    verdict = drill.verdict()
+    assert during <= 2  # nobody sends what cannot be written down
+    assert verdict.states == {State.SENT: 6}
+    assert (verdict.lost, verdict.doubled, verdict.flagged) == (0, 0, 0)
+    assert took < LEASE_S
+    slowest = DeliveryAttempt.objects.order_by("-duration_ms").values_list("duration_ms", flat=True)[0]
+    assert slowest is not None and slowest < 2_000  # the wait is the database's, not WeCom's
+
+
+@pytest.fixture
+def second_postgres(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Postgres]:
+    """A PostgreSQL with our tables that may crash, in the place of this test's database."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no server that could crash")
+    environment = child_environment() | {"DATABASE_URL": postgres.url}
+    done = subprocess.run([*MANAGE, "migrate", "-v0"], env=environment, cwd=ROOT, check=False)
+    assert done.returncode == 0
+    with psycopg.connect(postgres.url, autocommit=True) as link:
+        # The tests' clusters answer before a commit is written; a real one does not, and then a
+        # crash may take back what the group has seen.
+        link.execute("ALTER DATABASE postgres SET synchronous_commit = on")
+    connection.close()
+    for name, value in {
+        "HOST": "127.0.0.1",
+        "PORT": postgres.port,
+        "NAME": "postgres",
+        "USER": "postgres",
+    }.items():
+        monkeypatch.setitem(connection.settings_dict, name, value)
+    yield postgres
+    connection.close()
+
+
+def test_f11_a_database_server_that_crashes_under_load_loses_nothing(
+    second_postgres: Postgres, fire: Callable[..., Drill]
+) -> None:
+    drill = fire(groups=10)
+    Notification.objects.all().delete()
+    drill.create(80)
+    drill.start_command("work", "--workers", "0")
+    wait_until(lambda: sum(drill.shown().values()) > 10, seconds=30, what="sending")
+    second_postgres.kill()
+    time.sleep(1)
+    second_postgres.start()
+    connection.close()
+    took = drill.settle(seconds=30)
+    verdict = drill.verdict()
+    assert verdict.states == {State.SENT: 80}
+    assert (verdict.lost, verdict.unflagged) == (0, 0)
+    assert verdict.doubled <= 1
+    assert took < LEASE_S + 20
+    drill.stop_processes()
+
+
+def test_f12_a_full_disk_refuses_loudly_and_keeps_what_was_accepted(
+    fire: Callable[..., Drill], caplog: pytest.LogCaptureFixture
+) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("a page limit is SQLite's")
+    drill = fire(groups=4)
+    drill.create(20)
+    with connection.cursor() as cursor:
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
+        cursor.execute(f"PRAGMA max_page_count={pages}")
+    (drill.directory / "pages").write_text(str(pages), encoding="ascii")
+    with pytest.raises(DatabaseError, match="full"):
+        drill.create(200)
+    accepted = len(drill.markers)
+    drill.await_death(drill.start("--once"))
+    (drill.directory / "pages").unlink()
+    connection.close()
+    drill.start("--workers", "0")
+    drill.settle(seconds=30)
+    verdict = drill.verdict()
+    assert "database or disk is full" in drill.log.read_text(encoding="utf-8")
+    assert verdict.states == {State.SENT: accepted}
+    assert (verdict.lost, verdict.doubled, verdict.unflagged) == (0, 0, 0)
+
+
+OLD = ("notifications", "0002_defaults")
+
+
+@pytest.fixture
+def old_schema() -> Iterator[Any]:
+    """The tables as the first version had them; the newest again afterwards."""
+    executor = MigrationExecutor(connection)
+    newest = executor.loader.graph.leaf_nodes()
+    executor.migrate([OLD])
+    try:
+        yield executor.loader.project_state([OLD]).apps
+    finally:
+        executor = MigrationExecutor(connection)
+        executor.migrate(newest)
+
+
+def test_f27_messages_of_the_first_version_are_finished_by_the_newest(
+    fire: Callable[..., Drill], old_schema: Any
+) -> None:
+    """Rows in every state, one of them in the hands of a worker that the deploy ended."""
+    now = timezone.now()
+    model = old_schema.get_model("notifications", "Notification")
+    for number, state in enumerate(State.values, start=1):
+        model.objects.create(
+            message_id=f"old-{state}",
+            title="旧版本的消息",
+            content="- **项目**: 旧",
+            payload=markdown(f"M{number:05}").json,
+            channel="wechat_bot",
+            target="G001",
+            status=state,
+            reason="channel_dead" if state == State.HELD else "",
+            next_at=now,
+            due_at=now,
+            lease_until=now - timedelta(seconds=1) if state == State.SENDING else None,
+            lease_owner="gone:1" if state == State.SENDING else "",
+        )
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    drill = fire()
+    release_mended()
+    drill.deliver()
+    states = dict(Notification.objects.values_list("message_id", "status"))
+    for state in State.values:
+        went_on = state in {State.PENDING, State.SENDING, State.HELD}
+        assert states[f"old-{state}"] == (State.SENT if went_on else state)
+    assert sum(drill.shown().values()) == 3
