@@ -53,6 +53,7 @@ def encrypted_addresses(**_kwargs: Any) -> list[CheckMessage]:
     addresses = (
         ("FRONTEND_URL", settings.FRONTEND_URL, "spc_site.W003"),
         ("WEBHOOK_BASE_URL", settings.WEBHOOK_BASE_URL, "spc_site.W004"),
+        ("WECHAT_API_BASE_URL", settings.WECHAT_API_BASE_URL, "spc_site.W009"),
     )
     return [
         Warning(

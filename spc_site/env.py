@@ -8,10 +8,12 @@ read stops the start with the name of the variable. A secret may also come from 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -85,6 +87,40 @@ def _webhook_prefix(value: str) -> str:
     return value
 
 
+_MAIL_PORTS = {"smtps": ("tls", 465), "smtp+tls": ("starttls", 587), "smtp": ("none", 25)}
+
+
+def _mail_server(value: str) -> dict[str, Any]:
+    """Read `smtps://user:password@host:port/?from=address` (or `smtp+tls://`, `smtp://`).
+
+    User and password are percent-encoded; without `from` the user is the sender.
+    """
+    shape = "must look like smtps://user:password@host:465/?from=name@example.com"
+    try:
+        parts = urlsplit(value.strip())
+        port = parts.port
+        options = parse_qs(parts.query, strict_parsing=bool(parts.query), keep_blank_values=True)
+    except ValueError:
+        raise ValueError(shape) from None  # the library's own words would repeat the password
+    if parts.scheme not in _MAIL_PORTS or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError(shape)
+    if set(options) - {"from"} or len(options.get("from", [])) > 1:
+        raise ValueError("knows only the option from")
+    user = unquote(parts.username or "")
+    sender = options.get("from", [user])[0]
+    if not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", sender):
+        raise ValueError("needs ?from=name@example.com, the sender's address")
+    security, usual_port = _MAIL_PORTS[parts.scheme]
+    return {
+        "host": parts.hostname,
+        "port": port or usual_port,
+        "security": security,
+        "user": user,
+        "password": unquote(parts.password or ""),
+        "sender": sender,
+    }
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value.strip())
@@ -118,6 +154,22 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OQC_WEBHOOK_KEY", _text, "", "OQC 群机器人的 key，也是其他模块的后备", secret=True),
     Variable("ENERGY_WEBHOOK_KEY", _text, "", "能源群机器人的 key", secret=True),
     Variable("WECHAT_BOT_WEBHOOK", _text, "", "后备群机器人的完整地址", secret=True),
+    Variable(
+        "WECHAT_API_BASE_URL",
+        _address,
+        "https://qyapi.weixin.qq.com",
+        "企业微信应用接口的地址，不带路径",
+    ),
+    Variable("WECHAT_CORP_ID", _text, "", "企业 ID；发应用消息时需要"),
+    Variable("WECHAT_CORP_SECRET", _text, "", "应用的 Secret", secret=True),
+    Variable("WECHAT_AGENT_ID", _count_or_zero, 0, "应用的 AgentId"),
+    Variable(
+        "EMAIL_URL",
+        _mail_server,
+        "",
+        "邮件服务器，如 smtps://用户:密码@主机:465/?from=发件地址；smtp+tls:// 为 STARTTLS",
+        secret=True,
+    ),
     Variable("ALLOW_HTTP", _flag, False, "允许不加密的站点与推送地址（仅限内网或演示）"),
     Variable("NOTIFICATION_QUEUE_SIZE", _count, 1000, "待发消息的上限，超过即报警"),
     Variable("NOTIFICATION_MAX_RETRIES", _count_or_zero, 3, "首次发送之后最多重试的次数"),

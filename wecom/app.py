@@ -135,6 +135,33 @@ def _shortened(words: str, most: int) -> str:
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
+def compose(
+    agent_id: int,
+    body: Body,
+    to: Recipients,
+    *,
+    duplicate_check_s: int = DUPLICATE_CHECK_S,
+    safe: bool = False,
+) -> Payload:
+    """Freeze a message with its recipients; sent again within the interval it is not shown again."""
+    if not 0 < duplicate_check_s <= DUPLICATE_CHECK_MOST_S:
+        raise PayloadError(f"the duplicate check lasts 1 to {DUPLICATE_CHECK_MOST_S} seconds")
+    if len(to.users) > USER_LIMIT or len(to.parties) > PARTY_LIMIT or len(to.tags) > TAG_LIMIT:
+        raise PayloadError("too many recipients for one call: use Recipients.batches()")
+    members: dict[str, Any] = {
+        "touser": "|".join(to.users),
+        "toparty": "|".join(to.parties),
+        "totag": "|".join(to.tags),
+        "agentid": agent_id,
+        body.msgtype: dict(body.inner),
+        "enable_duplicate_check": 1,
+        "duplicate_check_interval": duplicate_check_s,
+    }
+    if safe:
+        members["safe"] = 1
+    return Payload.build(body.msgtype, **members)
+
+
 class App:
     """One application; `base_url` is the setting `WECHAT_API_BASE_URL`, without a path."""
 
@@ -168,23 +195,12 @@ class App:
     def compose(
         self, body: Body, to: Recipients, *, duplicate_check_s: int = DUPLICATE_CHECK_S, safe: bool = False
     ) -> Payload:
-        """Freeze a message with its recipients; sent again within the interval it is not shown again."""
-        if not 0 < duplicate_check_s <= DUPLICATE_CHECK_MOST_S:
-            raise PayloadError(f"the duplicate check lasts 1 to {DUPLICATE_CHECK_MOST_S} seconds")
-        if len(to.users) > USER_LIMIT or len(to.parties) > PARTY_LIMIT or len(to.tags) > TAG_LIMIT:
-            raise PayloadError("too many recipients for one call: use Recipients.batches()")
-        members: dict[str, Any] = {
-            "touser": "|".join(to.users),
-            "toparty": "|".join(to.parties),
-            "totag": "|".join(to.tags),
-            "agentid": self.agent_id,
-            body.msgtype: dict(body.inner),
-            "enable_duplicate_check": 1,
-            "duplicate_check_interval": duplicate_check_s,
-        }
-        if safe:
-            members["safe"] = 1
-        return Payload.build(body.msgtype, **members)
+        """Freeze a message of this application; see the function of the same name."""
+        return compose(self.agent_id, body, to, duplicate_check_s=duplicate_check_s, safe=safe)
+
+    def probe(self) -> Outcome | None:
+        """Ask for the token anew, past the cache; return what is wrong, None when it was granted."""
+        return self._tokens.renew().failure
 
     def send(self, payload: Payload) -> Outcome:
         """Send a frozen message; recipients whom WeCom names as invalid make the outcome partial."""

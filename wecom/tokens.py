@@ -103,16 +103,24 @@ class Tokens:
         with self._store.lock(self._name):
             if token := self._store.get(self._name):  # somebody else was faster
                 return Grant(token)
-            reply = self._transport.get(self._url, secrets=(self._secret,), at_gettoken=True)
-            token = reply.data.get("access_token")
-            if not reply.outcome.ok:
-                return Grant(failure=reply.outcome)
-            if not isinstance(token, str) or not token:
-                return Grant(failure=unanswered(reply.outcome, Kind.UNREADABLE))
-            lifetime_s = _lifetime_s(reply.data.get("expires_in"))
-            if lifetime_s > 0:
-                self._store.put(self._name, token, lifetime_s)
-            return Grant(token)
+            return self._fetch()
+
+    def renew(self) -> Grant:
+        """Fetch the token although one may be known: the only call that proves corp id and secret."""
+        with self._store.lock(self._name):
+            return self._fetch()
+
+    def _fetch(self) -> Grant:
+        reply = self._transport.get(self._url, secrets=(self._secret,), at_gettoken=True)
+        token = reply.data.get("access_token")
+        if not reply.outcome.ok:
+            return Grant(failure=reply.outcome)
+        if not isinstance(token, str) or not token:
+            return Grant(failure=unanswered(reply.outcome, Kind.UNREADABLE))
+        lifetime_s = _lifetime_s(reply.data.get("expires_in"))
+        if lifetime_s > 0:
+            self._store.put(self._name, token, lifetime_s)
+        return Grant(token)
 
     def reject(self, token: str) -> None:
         """Forget a token that WeCom did not take, unless it was replaced meanwhile."""

@@ -88,8 +88,6 @@ class Driver(ABC):
     label: ClassVar[str | Promise]
     target_help: ClassVar[str | Promise] = ""
     """How a target is written, for forms."""
-    row: ClassVar[Mapping[str, Any]] = {}
-    """Fields of the `Channel` row that a new installation begins with."""
 
     @abstractmethod
     def compose(
@@ -125,7 +123,7 @@ class Driver(ABC):
 
     def lots(self, target: str) -> list[str]:
         """Return the target in the lots that one message can have: usually itself."""
-        return [target]
+        return [target[:255]]
 
     def target_problem(self, target: str) -> str:
         """Return what is wrong with the notation of a target, in words; empty when nothing is."""

@@ -56,7 +56,6 @@ class WechatBot(Driver):
     code = ChannelCode.WECHAT_BOT.value
     label = ChannelCode.WECHAT_BOT.label
     target_help = gettext_lazy("群名，如 IQC")
-    row = {"priority": 2, "rate_limit": 20, "timeout_s": 10}
 
     def compose(
         self, title: str, content: str, target: str, form: Form, attachments: Sequence[Attachment] = ()

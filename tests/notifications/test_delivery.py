@@ -155,9 +155,10 @@ def test_what_was_held_for_want_of_a_setting_goes_on_when_it_is_given(channel: S
 def test_a_message_written_before_its_channel_had_a_driver_is_composed_when_it_has(
     channel: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send_notification("标题", "内容", "sms", "138")
+    monkeypatch.delitem(base._REGISTRY, "email")
+    send_notification("标题", "内容", "email", "138")
     assert release_mended() == 0
-    monkeypatch.setitem(base._REGISTRY, "sms", lambda: channel)
+    monkeypatch.setitem(base._REGISTRY, "email", lambda: channel)
     assert release_mended() == 1
     deliver_due()
     assert channel.delivered == [("138", "内容")]

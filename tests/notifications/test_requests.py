@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from notifications.channels import base
 from notifications.choices import Reason, State
 from notifications.models import Channel, Notification, NotificationConfig, NotificationTemplate
 from notifications.services import (
@@ -96,7 +97,10 @@ def test_without_any_robot_the_message_is_kept_as_not_sent(
     assert "not sent" in caplog.text
 
 
-def test_a_channel_without_driver_and_a_disabled_one_hold_their_messages(channel: ScriptedChannel) -> None:
+def test_a_channel_without_driver_and_a_disabled_one_hold_their_messages(
+    channel: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(base._REGISTRY, "sms")
     sms = send_notification("标题", "内容", "sms", "138")
     assert get_notification_status(sms)["reason"] == Reason.NO_DRIVER
     Channel.objects.filter(code="wechat_bot").update(is_enabled=False)
