@@ -122,7 +122,7 @@ def test_several_recipients_are_a_row_each_with_one_correlation_id(channel: Scri
 def test_a_way_that_is_switched_off_gives_way_to_the_next_and_waits_at_the_end(
     channel: ScriptedChannel,
 ) -> None:
-    Channel.objects.create(code="email", is_enabled=False)
+    Channel.objects.filter(code="email").update(is_enabled=False)
     _route(
         RouteStep(channel="email", target="a@example.com"),
         RouteStep(channel="wechat_bot", target="HALL", is_reserve=True),

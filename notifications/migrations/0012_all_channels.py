@@ -17,5 +17,5 @@ def add_channels(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("notifications", "0010_shipped_content_rules")]
+    dependencies = [("notifications", "0011_queue_front")]
     operations = [migrations.RunPython(add_channels, migrations.RunPython.noop)]
