@@ -19,6 +19,8 @@ _NOTIFICATION_VIEW = (
     "notifications.view_notification",
     "notifications.view_deliveryattempt",
     "notifications.view_notificationevent",
+    "notifications.view_hourlyfigure",
+    "notifications.view_trouble",
 )
 
 

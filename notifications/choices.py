@@ -32,6 +32,11 @@ def channel_choices() -> list[tuple[str, str | Promise]]:
     return [(driver.code, driver.label) for driver in drivers if driver is not None]
 
 
+def channel_names() -> dict[str, str]:
+    """Return what people call each channel, also one whose driver is not connected."""
+    return {code: str(name) for code, name in [*ChannelCode.choices, *channel_choices()]}
+
+
 class Style(models.TextChoices):
     """How a channel writes: with WeCom's marks, or as the text that remains without them."""
 

@@ -111,6 +111,7 @@ _SECONDS = gettext_lazy("秒")
 _TIMES = gettext_lazy("次")
 _ROWS = gettext_lazy("条")
 _DAYS = gettext_lazy("天")
+_MINUTES = gettext_lazy("分钟")
 
 
 def _days(key: str, default: int, meaning: Any, effect: Any) -> Item:
@@ -190,6 +191,78 @@ ITEMS: dict[str, Item] = {
             gettext_lazy("不论来自哪里；其余同上"),
             unit=_ROWS,
             default=2000,
+        ),
+        Item(
+            "alarm_failures",
+            Whole(1, 1000),
+            Group.MONITORING,
+            gettext_lazy("一个渠道连续失败几次算异常"),
+            gettext_lazy("达到即从别的渠道报警"),
+            unit=_TIMES,
+            default=5,
+        ),
+        Item(
+            "alarm_silence_minutes",
+            Whole(1, 10_080),
+            Group.MONITORING,
+            gettext_lazy("有消息可发而多久没有一次成功算异常"),
+            gettext_lazy("免打扰与定时的等待不算"),
+            unit=_MINUTES,
+            default=30,
+        ),
+        Item(
+            "alarm_waiting_minutes",
+            Whole(1, 1440),
+            Group.MONITORING,
+            gettext_lazy("到时的消息多久没有被领取算异常"),
+            gettext_lazy("多半是后台进程停了，或数据库太忙"),
+            unit=_MINUTES,
+            default=5,
+        ),
+        Item(
+            "alarm_uncertain_minutes",
+            Whole(1, 10_080),
+            Group.MONITORING,
+            gettext_lazy("不确定的消息多久没有人处理算异常"),
+            gettext_lazy("它们等人到群里看一眼"),
+            unit=_MINUTES,
+            default=10,
+        ),
+        Item(
+            "alarm_slow_ms",
+            Whole(10, 60_000),
+            Group.MONITORING,
+            gettext_lazy("5 分钟内请求的第 99 百分位超过多少算严重"),
+            gettext_lazy("从发出请求到收到答复"),
+            unit=gettext_lazy("毫秒"),
+            default=500,
+        ),
+        Item(
+            "alarm_error_percent",
+            Real(0.1, 100),
+            Group.MONITORING,
+            gettext_lazy("5 分钟内失败的请求超过百分之几算异常"),
+            gettext_lazy("等待频率上限不算失败"),
+            unit="%",
+            default=5.0,
+        ),
+        Item(
+            "alarm_least_requests",
+            Whole(1, 100_000),
+            Group.MONITORING,
+            gettext_lazy("5 分钟内至少多少次请求才看快慢与错误率"),
+            gettext_lazy("几次请求说明不了什么"),
+            unit=_TIMES,
+            default=20,
+        ),
+        Item(
+            "alarm_busy_percent",
+            Whole(10, 1000),
+            Group.MONITORING,
+            gettext_lazy("处理器持续 3 分钟忙过百分之几算异常"),
+            gettext_lazy("按最近一分钟的负载除以核数"),
+            unit="%",
+            default=80,
         ),
         Item(
             "unusual_factor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from notifications import monitoring
 from notifications.services.delivery import deliver_due, has_due, oldest_due
 from notifications.services.flooding import tell
 from notifications.services.holding import (
@@ -37,3 +38,9 @@ def roll_up_job() -> int:
 def tell_floods_job() -> int:
     """Keep what the limits withheld, and tell it to the targets."""
     return tell()
+
+
+@every(seconds=60, name="notifications.watch")
+def watch_job() -> int:
+    """Find what is wrong with delivery, and see that people hear of it."""
+    return monitoring.watch()

@@ -27,6 +27,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from accounts.api import TokenAuth
+from notifications import monitoring
 from spc_site import clock, jobs
 from spc_site.metrics import REGISTRY
 from spc_site.models import WorkerBeat
@@ -34,6 +35,7 @@ from spc_site.models import WorkerBeat
 PUMP_MISSING_AFTER = timedelta(seconds=30)
 BACKLOG_AFTER = timedelta(minutes=5)
 BANNER_KEPT_S = 5.0
+SILENT_AFTER_S = 30.0
 
 
 @cache
@@ -53,6 +55,10 @@ class Health:
     workers: dict[str, int] = field(default_factory=dict)
     due: dict[str, float | None] = field(default_factory=dict)
     """The bells that are due, and how long the oldest piece has waited where that is known."""
+    silent_s: dict[str, float] = field(default_factory=dict)
+    """The queues whose last worker fell silent, and how long ago."""
+    unheard: list[str] = field(default_factory=list)
+    """Troubles with messages of which no message can tell: titles."""
 
     @property
     def mode(self) -> str:
@@ -84,6 +90,7 @@ def examine() -> Health:
         beats = list(WorkerBeat.objects.all())
         names = jobs.due()
         due = {bell.name: _age_s(bell, now) for bell in jobs.doorbells() if bell.name in names}
+        unheard = monitoring.unheard()
     except AnyDatabaseError:
         return Health(database=False, redis=redis)
     pumps = [beat.beat_at for beat in beats if beat.role == WorkerBeat.Role.PUMP]
@@ -91,12 +98,19 @@ def examine() -> Health:
     for beat in beats:
         if beat.role == WorkerBeat.Role.WORKER and beat.is_fresh(now=now):
             workers[beat.queue] = workers.get(beat.queue, 0) + 1
+    silent_s: dict[str, float] = {}
+    for beat in beats:
+        if beat.role == WorkerBeat.Role.WORKER and not workers.get(beat.queue):
+            age_s = (now - beat.beat_at).total_seconds()
+            silent_s[beat.queue] = min(age_s, silent_s.get(beat.queue, age_s))
     return Health(
         database=True,
         redis=redis,
         pump_age_s=max((now - max(pumps)).total_seconds(), 0.0) if pumps else None,
         workers=workers,
         due=due,
+        silent_s=silent_s,
+        unheard=unheard,
     )
 
 
@@ -120,14 +134,26 @@ def system_banner() -> str:
         _kept = (time.monotonic(), examine())
     health = _kept[1]
     if "pump" in health.faults:
-        return _("后台处理没有运行：新报告暂不判定，消息暂不发送。请管理员运行 manage.py work。")
+        return _(
+            "后台处理没有运行：新报告暂不判定，消息暂不发送。请管理员运行 manage.py work。"
+            "查看、导入、受理照常，消息已保存，恢复后自动发送。"
+        )
     if "backlog" in health.faults:
         minutes = int((health.oldest_due_s or 0) // 60)
         return ngettext(
-            "后台处理积压：最早的一项已等待 %(minutes)d 分钟。",
-            "后台处理积压：最早的一项已等待 %(minutes)d 分钟。",
+            "后台处理积压：最早的一项已等待 %(minutes)d 分钟。查看、导入、受理照常，不会丢失。",
+            "后台处理积压：最早的一项已等待 %(minutes)d 分钟。查看、导入、受理照常，不会丢失。",
             minutes,
         ) % {"minutes": minutes}
+    if health.unheard:
+        return _("通知发送异常，且没有别的渠道可以告知：%(titles)s。查看、导入、判定照常。") % {
+            "titles": "；".join(health.unheard)
+        }
+    if lost := {queue: age_s for queue, age_s in health.silent_s.items() if age_s > SILENT_AFTER_S}:
+        return _(
+            "工作进程已 %(seconds)d 秒没有心跳（%(queues)s）：暂由后台轮询直接处理，"
+            "判定与消息照常，可能稍慢。"
+        ) % {"seconds": min(lost.values()), "queues": "、".join(sorted(lost))}
     if health.redis is None:
         return _("没有 Redis：由后台轮询直接处理，判定与消息最多晚一两秒。")
     if health.mode == "inline":
@@ -156,6 +182,7 @@ def healthz(_request: HttpRequest) -> JsonResponse:
         "workers": health.workers,
         "due": health.due,
         "oldest_due_s": health.oldest_due_s,
+        "unheard_troubles": health.unheard,
     }
     return JsonResponse(body, status=503 if faults else 200)
 

@@ -1,5 +1,5 @@
 """Notifications in the admin."""
 
-from notifications.admin import channels, messages, settings, templates
+from notifications.admin import channels, messages, settings, statistics, templates
 
-__all__ = ["channels", "messages", "settings", "templates"]
+__all__ = ["channels", "messages", "settings", "statistics", "templates"]

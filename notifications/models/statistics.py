@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications.choices import channel_choices
+from notifications.choices import Severity, channel_choices
 
 
 class HourlyFigure(models.Model):
@@ -60,7 +60,7 @@ class Trouble(models.Model):
     """
 
     key = models.CharField(_("键"), max_length=120, unique=True)
-    severity = models.CharField(_("级别"), max_length=8)
+    severity = models.CharField(_("级别"), max_length=8, choices=Severity)
     title = models.CharField(_("标题"), max_length=255)
     description = models.TextField(_("说明"), blank=True)
     value = models.CharField(_("数值"), max_length=64, blank=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,10 +25,12 @@ from notifications.models import (
     Channel,
     ContentRule,
     DeliveryAttempt,
+    HourlyFigure,
     Notification,
     NotificationConfig,
     NotificationEvent,
     NotificationTemplate,
+    Trouble,
 )
 from quality import models as quality
 from quality.kinds import IQC, OQC, Kind
@@ -178,6 +181,15 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     ),
     ContentRule: lambda number: ContentRule.objects.create(
         name=f"{EVIL}{number}", kind="warn", pattern=EVIL, note=EVIL
+    ),
+    HourlyFigure: lambda number: HourlyFigure.objects.create(
+        channel="wechat_bot",
+        hour=timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=number),
+        sent=3,
+        causes={"network": number},
+    ),
+    Trouble: lambda number: Trouble.objects.create(
+        key=f"k{number}", severity="critical", title=EVIL, description=EVIL, link="/", seen_at=timezone.now()
     ),
     NotificationConfig: _first(NotificationConfig, config_key="batch_size", config_value="5"),
     Channel: _first(Channel, code="wechat_bot"),

@@ -13,8 +13,10 @@ from django.db import DatabaseError
 from django.test import Client
 
 from accounts.services import issue_token
+from notifications.models import Trouble
 from spc_site import clock, health, jobs
 from spc_site.models import WorkerBeat
+from tests import builders
 from tests.services import Redis
 
 pytestmark = pytest.mark.django_db
@@ -177,3 +179,67 @@ def test_metrics_tell_what_each_process_counted(client: Client, operator: User) 
     assert 'qbo_due{bell="tests.due"} 1.0' in text
     assert "qbo_up 1.0" in text
     assert f'qbo_build_info{{version="{health.version()}"}} 1.0' in text
+
+
+# --- messages that nobody can be told about -----------------------------------------------------
+
+
+def test_trouble_that_no_message_can_tell_stands_on_every_page_and_in_the_probe(client: Client) -> None:
+    beat("pump")
+    Trouble.objects.create(
+        key="failing:wechat_bot",
+        severity="critical",
+        title="机器人连续发送失败",
+        seen_at=clock.now(),
+        told_at=clock.now(),
+        is_unheard=True,
+    )
+    status, body = probe(client)
+    assert (status, body["unheard_troubles"]) == (200, ["机器人连续发送失败"])
+    assert "机器人连续发送失败" in health.system_banner()
+    assert "照常" in health.system_banner()
+    client.force_login(builders.superuser())
+    assert "机器人连续发送失败" in client.get("/admin/").text
+    assert "机器人连续发送失败" in client.get("/").text
+
+
+def test_trouble_that_was_told_stays_off_the_pages(client: Client) -> None:
+    beat("pump")
+    Trouble.objects.create(
+        key="k", severity="critical", title="已告知", seen_at=clock.now(), told_at=clock.now()
+    )
+    assert "已告知" not in health.system_banner()
+    assert probe(client)[1]["unheard_troubles"] == []
+
+
+def test_workers_silent_for_half_a_minute_are_named_with_what_still_works(
+    redis_server: Redis,
+) -> None:
+    beat("pump")
+    beat("worker", "judge")
+    beat("worker", "slow")
+    beat("worker", "notify", age_s=20)
+    assert "没有心跳" not in health.system_banner()
+    WorkerBeat.objects.filter(queue="notify").update(beat_at=clock.now() - timedelta(seconds=40))
+    health._kept = None
+    banner = health.system_banner()
+    assert "notify" in banner
+    assert "没有心跳" in banner
+    assert "judge" not in banner
+    assert "照常" in banner
+    beat("worker", "notify")
+    health._kept = None
+    assert health.system_banner() == ""
+
+
+def test_what_still_works_is_said_whatever_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    beat("pump", age_s=60)
+    assert "照常" in health.system_banner()
+    WorkerBeat.objects.update(beat_at=clock.now())
+    stuck = jobs.Doorbell(
+        "x", "slow", lambda: True, lambda: 0, 60, lambda: clock.now() - timedelta(minutes=7, seconds=5)
+    )
+    monkeypatch.setattr(jobs, "_doorbells", {"x": stuck})
+    health._kept = None
+    assert "7 分钟" in health.system_banner()
+    assert "照常" in health.system_banner()

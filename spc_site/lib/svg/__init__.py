@@ -42,6 +42,7 @@ from spc_site.lib.svg.plain import empty_chart
 from spc_site.lib.svg.render import render_responsive, render_svg
 from spc_site.lib.svg.small import Bar, bars, sparkline
 from spc_site.lib.svg.spec import ENGLISH, LAYOUTS, ChartSpec, Labels, LayoutName, ThemeName
+from spc_site.lib.svg.steps import Column, Trace, step_chart
 from spc_site.lib.svg.violations import Violation
 from spc_site.lib.svg.xy import Axis, Reference, Series, line_chart
 
@@ -51,6 +52,7 @@ __all__ = [
     "Axis",
     "Bar",
     "ChartSpec",
+    "Column",
     "ControlPanel",
     "Curve",
     "Labels",
@@ -60,6 +62,7 @@ __all__ = [
     "Series",
     "Stage",
     "ThemeName",
+    "Trace",
     "Violation",
     "bars",
     "control_chart",
@@ -70,4 +73,5 @@ __all__ = [
     "render_responsive",
     "render_svg",
     "sparkline",
+    "step_chart",
 ]
