@@ -1,4 +1,6 @@
-"""Registers to daily use. numpy and the standard library only; usable alone.
+"""Registers to daily use, daily use to groups, use to quotas.
+
+numpy and the standard library only; usable alone:
 
 from energy.metering import Register, daily_use
 
@@ -10,20 +12,47 @@ from energy.metering.daily import DailyUse, daily_use
 from energy.metering.days import days_around, midnights
 from energy.metering.errors import MeterError
 from energy.metering.plant import PlantUse, plant_use
+from energy.metering.quotas import Forecast, Level, Limits, Step, forecast, level, rate_pct, step
 from energy.metering.registers import COUNT_LIMIT, Change, Course, Flag, Register, course
+from energy.metering.tree import (
+    Attachment,
+    Plant,
+    Shares,
+    Upstream,
+    group_use,
+    shares,
+    unmeasured,
+    with_virtual,
+)
 
 __all__ = [
     "COUNT_LIMIT",
+    "Attachment",
     "Change",
     "Course",
     "DailyUse",
     "Flag",
+    "Forecast",
+    "Level",
+    "Limits",
     "MeterError",
+    "Plant",
     "PlantUse",
     "Register",
+    "Shares",
+    "Step",
+    "Upstream",
     "course",
     "daily_use",
     "days_around",
+    "forecast",
+    "group_use",
+    "level",
     "midnights",
     "plant_use",
+    "rate_pct",
+    "shares",
+    "step",
+    "unmeasured",
+    "with_virtual",
 ]
