@@ -44,6 +44,15 @@ def within(stats: Stats, estimator: str, use: Mask | None = None, starts: Mask |
     `use` (k, 1 or m) selects the subgroups that count; `starts` marks those before which a moving range is
     cut (a new stage).
     """
+    if use is not None or starts is not None:
+        return _within(stats, estimator, use, starts)
+    if estimator not in stats.spreads:
+        stats.spreads[estimator] = _within(stats, estimator, None, None)
+    known: Spread = stats.spreads[estimator]
+    return known
+
+
+def _within(stats: Stats, estimator: str, use: Mask | None, starts: Mask | None) -> Spread:
     with np.errstate(invalid="ignore", divide="ignore"):
         if estimator in OF_SUBGROUPS:
             return _of_subgroups(stats, estimator, use)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ Mask = NDArray[np.bool_]
 
 _SIGMA_MARGIN = 1e-9
 _ULP_MARGIN = 2.0**-49
+_MOST_IN_INT8 = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,13 @@ def all_of(flags: Mask, window: int) -> Mask:
     return result[: len(result) - (window - done)] & result[window - done :] if window > done else result
 
 
-def count_of(flags: Mask, window: int) -> NDArray[np.int16]:
-    """How many flags are set in each window."""
+def count_of(flags: Mask, window: int) -> NDArray[Any]:
+    """How many flags are set in each window; a flag is its own small number while the sum fits into one."""
+    ones: NDArray[Any] = flags.view(np.int8) if window <= _MOST_IN_INT8 else flags.astype(np.int64)
     count = len(flags) - window + 1
-    result = flags[:count].astype(np.int16)
+    result = ones[:count].copy()
     for shift in range(1, window):
-        result += flags[shift : shift + count]
+        result += ones[shift : shift + count]
     return result
 
 

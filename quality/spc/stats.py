@@ -22,6 +22,17 @@ class Stats:
 
     def __init__(self, block: Block) -> None:
         self.block = block
+        self.spreads: dict[str, Any] = {}
+        """Estimates of sigma from all subgroups, by estimator: the indices and the chart ask for the same."""
+
+    @cached_property
+    def _weights(self) -> FloatArray:
+        """Sizes of the subgroups as floats: mixed types cost a conversion in every operation."""
+        return self.block.sizes.astype(np.float64)
+
+    @cached_property
+    def _divisors(self) -> FloatArray:
+        return np.maximum(self._weights, 1.0)
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -72,7 +83,7 @@ class Stats:
         """Subgroup means minus the middle of the range, (k, m); anything for an empty subgroup."""
         offsets = self._lowest - self._pivot
         if self.block.subgroup_size > 1:
-            offsets += self._sums[0] / np.maximum(self.block.sizes, 1)
+            offsets += self._sums[0] / self._divisors
         return offsets
 
     @cached_property
@@ -81,7 +92,7 @@ class Stats:
         block = self.block
         means = block.lowest
         if block.subgroup_size > 1:
-            means = means + self._sums[0] / np.maximum(block.sizes, 1)
+            means = means + self._sums[0] / self._divisors
         return means if block.present is None else np.where(block.sizes > 0, means, np.nan)
 
     @cached_property
@@ -96,12 +107,12 @@ class Stats:
     def squares(self) -> FloatArray:
         """Sums of squared deviations from the subgroup's own mean, (k, m); zero below two values."""
         sums, squares = self._sums
-        return np.maximum(squares - sums * sums / np.maximum(self.block.sizes, 1), 0.0)
+        return np.maximum(squares - sums * sums / self._divisors, 0.0)
 
     @cached_property
     def deviations(self) -> FloatArray:
         """Subgroup standard deviations (n - 1), (k, m); NaN below two values."""
-        return np.sqrt(self.squares / _or_nan(self.block.sizes - 1))
+        return np.sqrt(self.squares / _or_nan(self._weights - 1.0))
 
     @cached_property
     def medians(self) -> FloatArray:
@@ -118,7 +129,7 @@ class Stats:
     @cached_property
     def _offset(self) -> FloatArray:
         """Mean of all values minus the middle of the range, (m,)."""
-        return total(self._offsets * self.block.sizes) / _or_nan(self.counts)
+        return total(self._offsets * self._weights) / _or_nan(self.counts)
 
     @cached_property
     def minimum(self) -> FloatArray:
@@ -135,7 +146,7 @@ class Stats:
         """Standard deviation (n - 1) of all values, (m,); NaN below two values, 0 when all are equal."""
         between = self._offsets - self._offset
         between *= between
-        squares = total(between * self.block.sizes)
+        squares = total(between * self._weights)
         if self.block.subgroup_size > 1:
             squares = squares + total(self.squares)
         deviation = np.sqrt(squares / _or_nan(self.counts - 1))

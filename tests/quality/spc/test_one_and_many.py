@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quality import spc
 from quality.spc import (
     CHARTS,
     ControlChart,
@@ -221,3 +222,16 @@ def test_warnings_of_many_are_those_of_each() -> None:
     found = quality_warnings(many, subgroup_size=[1, 2, 3, 1])
     for place, size in enumerate([1, 2, 3, 1]):
         assert found[place] == quality_warnings(many[place], subgroup_size=size)
+
+
+@pytest.mark.parametrize("length", [20, 23])
+def test_more_characteristics_than_are_turned_at_once(length: int) -> None:
+    rows = np.random.default_rng(6).normal(10, 0.02, (2 * blocks.TILE + 3, length)).round(3)
+    many = spc.study_many(rows, lsl=9.95, usl=10.05, subgroup_size=5, rules="nelson")
+    assert many.charts is not None
+    for place in (0, blocks.TILE - 1, blocks.TILE, 2 * blocks.TILE, len(rows) - 1):
+        one = spc.capability(rows[place], lsl=9.95, usl=10.05, subgroup_size=5)
+        assert many[place] == one
+        alone = spc.control_chart(rows[place], spc.Plan(subgroup_size=5))
+        np.testing.assert_array_equal(many.charts[place].primary.points, alone.primary.points)
+        assert many.charts[place].violations == alone.violations

@@ -458,3 +458,14 @@ def test_stable_series_signal_as_often_as_theory_says() -> None:
     share = 1 - (1 - 0.0026998) ** 25
     assert float(np.mean(alone.signals)) == pytest.approx(share, abs=4 * (share * (1 - share) / 8000) ** 0.5)
     assert 0.15 < float(np.mean(charts.signals)) < 0.35
+
+
+@pytest.mark.parametrize("length", [127, 128, 300])
+def test_windows_may_be_longer_than_small_numbers_count(length: int) -> None:
+    """Flags are counted in 8 bits, which end at 127."""
+    rules = rule_set("nelson").changed("5", length=length, count=length - 1).only("5")
+    points = np.full(length + 1, 2.5)
+    points[3] = 0.0
+    assert fired(points, rules) == {"5": [length - 1, length]}
+    points[4] = 0.0
+    assert fired(points, rules) == {}
