@@ -19,7 +19,7 @@ import numpy as np
 from scipy import special
 
 from quality.spc.errors import SpcInputError
-from quality.spc.inputs import FloatArray, as_floats, positive
+from quality.spc.inputs import FloatArray, as_floats, number, positive
 
 _NODES = 200
 """Gauss-Legendre nodes of the integral equations; doubling them changes published ARLs by less than 1e-8."""
@@ -64,7 +64,7 @@ def arl_ewma(shift: Any, *, weight: float, nsigma: float) -> FloatArray:
     Notes
         Exact limits are narrower at the start, so a chart that has them signals a little sooner.
     """
-    if not 0.0 < weight <= 1.0:
+    if not 0.0 < number("weight", weight) <= 1.0:
         raise SpcInputError("weight", f"must be above 0 and up to 1, not {weight!r}")
     distance = as_floats("shift", shift)
     if weight == 1.0:
@@ -108,9 +108,8 @@ def arl_cusum(
         The two sums are combined as if a signal of one did not meet a large value of the other, which is
         exact for k > 0 without a head start while h is not tiny, and the usual formula otherwise.
     """
-    if not (np.isfinite(k) and k >= 0):
-        raise SpcInputError("k", f"must be a number from 0, not {k!r}")
-    if not 0.0 <= head_start < 1.0:
+    number("k", k, least=0.0)
+    if not number("head_start", head_start, least=0.0) < 1.0:
         raise SpcInputError("head_start", f"must be a fraction of h below 1, not {head_start!r}")
     limit, distance = positive("h", h), as_floats("shift", shift)
     results = np.full(distance.shape, np.nan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -15,7 +14,7 @@ from quality.spc.attribute_lines import CHARTS, METHODS, Counts, Rates
 from quality.spc.chart_blocks import SeriesBlock, series_block
 from quality.spc.charts import Series, Violation, drawn_series
 from quality.spc.errors import SpcInputError
-from quality.spc.inputs import Batch, FloatArray, Group, as_floats, one_per, positive, read
+from quality.spc.inputs import Batch, FloatArray, Group, as_floats, number, one_of, one_per, positive, read
 from quality.spc.missing import Missing, optional
 from quality.spc.patterns import Lines
 from quality.spc.rules import Rules, rule_set
@@ -40,10 +39,8 @@ class AttributePlan:
     rules: str | Rules | None = "rule_1_2"
 
     def __post_init__(self) -> None:
-        if self.chart not in CHARTS:
-            raise SpcInputError("chart", f"unknown chart {self.chart!r}; known: {', '.join(CHARTS)}")
-        if self.method not in METHODS:
-            raise SpcInputError("method", f"unknown method {self.method!r}; known: {', '.join(METHODS)}")
+        one_of("chart", self.chart, CHARTS, "chart")
+        one_of("method", self.method, METHODS, "method")
         positive("nsigma", self.nsigma)
         rule_set(self.rules)
 
@@ -60,8 +57,8 @@ class AttributeLimits:
     sigma_z: float | None = None
 
     def __post_init__(self) -> None:
-        if self.rate is not None and not (math.isfinite(self.rate) and self.rate >= 0):
-            raise SpcInputError("rate", f"must be a number from 0, not {self.rate!r}")
+        if self.rate is not None:
+            number("rate", self.rate, least=0.0)
         if self.sigma_z is not None:
             positive("sigma_z", self.sigma_z)
 
@@ -223,7 +220,13 @@ def _sizes(sizes: Any, batch: Batch, chart: str) -> list[Any]:
         raise SpcInputError("sizes", f"chart {chart} {needed}")
     if sizes is None:
         return [1.0] * batch.size
-    return one_per("sizes", sizes, batch.size, lambda item: batch.is_one or isinstance(item, Real))
+    return one_per(
+        "sizes",
+        sizes,
+        batch.size,
+        lambda item: batch.is_one or isinstance(item, Real),
+        is_item=lambda item: True,
+    )
 
 
 def _size_row(sizes: Any, k: int) -> FloatArray:

@@ -180,6 +180,8 @@ def constant(name: str, n: int) -> float:
 
     Raises SpcInputError where it does not exist: n below 2 (n below 1 for `em`) or above MAX_N.
     """
+    if not isinstance(name, str):
+        raise SpcInputError("name", f"unknown control chart constant {name!r}")
     values = table(name)
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 < n <= MAX_N:
         raise SpcInputError("n", f"subgroup size must be a whole number from 2 to {MAX_N}, not {n!r}")

@@ -99,7 +99,7 @@ def fit_distribution(values: Any, family: str) -> Fit:
     Raises
         SpcInputError: values are not numbers, the family is unknown.
     """
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise SpcInputError("family", f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
     return fit_sorted(sample_of(values), family)
 

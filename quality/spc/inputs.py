@@ -8,7 +8,7 @@ mixture of the single forms, of any lengths.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -169,14 +169,46 @@ def whole_numbers(argument: str, value: Any, size: int, *, least: int = 1) -> ND
     return array.astype(np.int64)
 
 
-def one_per(argument: str, value: Any, size: int, is_single: Callable[[Any], bool]) -> list[Any]:
-    """A single thing for all, or a sequence with one per characteristic, as a list of `size`."""
+def one_per(
+    argument: str,
+    value: Any,
+    size: int,
+    is_single: Callable[[Any], bool],
+    *,
+    is_item: Callable[[Any], bool] | None = None,
+) -> list[Any]:
+    """A single thing for all, or a sequence with one per characteristic, as a list of `size`.
+
+    `is_item` tells what may stand in the sequence beside None, where that is more than a single thing.
+    """
     if value is None or is_single(value):
         return [value] * size
+    if not isinstance(value, Iterable):
+        raise SpcInputError(argument, f"must be one for all or {size} of them, not {value!r}")
     items = list(value)
     if len(items) != size:
         raise SpcInputError(argument, f"must be one for all or {size} of them, not {len(items)}")
+    wanted = is_item or is_single
+    for place, item in enumerate(items):
+        if item is not None and not wanted(item):
+            raise SpcInputError(argument, f"position {place} holds {item!r}")
     return items
+
+
+def number(argument: str, value: Any, *, least: float = -math.inf) -> float:
+    """A finite number of at least `least`."""
+    is_number = _is_number_or_none(type(value)) and value is not None
+    if not is_number or not math.isfinite(value) or value < least:
+        needed = "a finite number" if least == -math.inf else f"a number from {least:g}"
+        raise SpcInputError(argument, f"must be {needed}, not {value!r}")
+    return float(value)
+
+
+def one_of(argument: str, value: Any, known: Collection[str], what: str) -> str:
+    """One of the names that are known."""
+    if not isinstance(value, str) or value not in known:
+        raise SpcInputError(argument, f"unknown {what} {value!r}; known: {', '.join(known)}")
+    return value
 
 
 def fraction(argument: str, value: float) -> float:

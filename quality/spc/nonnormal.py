@@ -61,7 +61,7 @@ def candidates(values: Any, families: Sequence[str] | None = None) -> Candidates
     """
     names = tuple(FAMILIES) if families is None else tuple(families)
     for name in names:
-        if name not in FAMILIES:
+        if not isinstance(name, str) or name not in FAMILIES:
             raise SpcInputError("families", f"unknown family {name!r}; known: {', '.join(FAMILIES)}")
     x = sample_of(values)
     fits = sorted((fit_sorted(x, name) for name in names), key=lambda fit: (fit.ad is None, fit.ad or 0.0))
@@ -143,11 +143,12 @@ def percentile_capability(
         Pp = (USL - LSL) / (X99.865 - X0.135), Ppl = (X50 - LSL) / (X50 - X0.135), Ppu = (USL - X50) /
         (X99.865 - X50), Ppk the smaller of the two.
     """
-    if isinstance(model, str) and model not in ("empirical", "box_cox", *FAMILIES):
+    is_made = isinstance(model, Fit | BoxCox | Johnson)
+    if not is_made and not (isinstance(model, str) and model in ("empirical", "box_cox", *FAMILIES)):
         raise SpcInputError(
             "model", f"unknown model {model!r}; known: empirical, box_cox, {', '.join(FAMILIES)}"
         )
-    if quantile_type not in QUANTILE_TYPES:
+    if not isinstance(quantile_type, int) or quantile_type not in QUANTILE_TYPES:
         raise SpcInputError("quantile_type", f"must be 6 or 7, not {quantile_type!r}")
     batch = read(values)
     lower = per_characteristic("lsl", np.nan if lsl is None else lsl, batch.size)

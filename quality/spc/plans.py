@@ -9,13 +9,12 @@ three_way  means of lots with limits from their moving range, the moving ranges,
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from quality.spc import estimators
 from quality.spc.errors import SpcInputError
-from quality.spc.inputs import fraction, positive
+from quality.spc.inputs import fraction, number, one_of, positive
 from quality.spc.rules import Rules, rule_set
 
 CHARTS = ("i_mr", "xbar_r", "xbar_s", "median_r", "three_way")
@@ -57,8 +56,7 @@ class Plan:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        if self.chart != "auto" and self.chart not in CHARTS:
-            raise SpcInputError("chart", f"unknown chart {self.chart!r}; known: auto, {', '.join(CHARTS)}")
+        one_of("chart", self.chart, ("auto", *CHARTS), "chart")
         size = self.subgroup_size
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise SpcInputError("subgroup_size", f"must be a whole number of at least 1, not {size!r}")
@@ -67,7 +65,7 @@ class Plan:
         rule_set(self.rules)
         if self.secondary_rules != "auto":
             rule_set(self.secondary_rules)
-        if self.chart != "auto" or self.estimator != "auto":
+        if self.chart != "auto" or not isinstance(self.estimator, str) or self.estimator != "auto":
             method(self.chart, self.estimator, size if self.chart in ("auto", "i_mr") else max(size, 2))
 
     @property
@@ -93,9 +91,9 @@ def method(chart: str, estimator: str, subgroup_size: int) -> Method:
             "subgroup_size", f"a chart of single values has subgroups of one, not {subgroup_size}"
         )
     allowed = estimators.OF_SINGLE_VALUES if chart == "i_mr" else estimators.OF_SUBGROUPS
-    if estimator == "auto":
+    if isinstance(estimator, str) and estimator == "auto":
         return Method(chart, _USUAL_ESTIMATOR.get(chart) or _USUAL_ESTIMATOR[by_size])
-    if estimator not in allowed:
+    if not isinstance(estimator, str) or estimator not in allowed:
         raise SpcInputError(
             "estimator", f"{estimator!r} does not go with chart {chart}; possible: auto, {', '.join(allowed)}"
         )
@@ -131,8 +129,8 @@ class Limits:
     def __post_init__(self) -> None:
         for name in LIMIT_FIELDS:
             value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                raise SpcInputError(name, f"must be a finite number or None, not {value!r}")
+            if value is not None:
+                number(name, value)
         if self.sigma is not None:
             positive("sigma", float(self.sigma))
         _in_order("lcl", self.lcl, self.centre, self.ucl)

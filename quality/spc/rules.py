@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from quality.spc.errors import SpcInputError
+from quality.spc.inputs import number, one_of
 
 
 class Kind(StrEnum):
@@ -64,6 +65,11 @@ class Rule:
 
     def __post_init__(self) -> None:
         kind = Kind(self.kind)
+        for name in ("length", "count"):
+            if isinstance(value := getattr(self, name), bool) or not isinstance(value, int):
+                raise SpcInputError("rules", f"rule {self.id}: {name} must be a whole number, not {value!r}")
+        if self.width is not None:
+            number("rules", self.width)
         if not _LEAST_LENGTH[kind] <= self.length <= 10_000:
             raise SpcInputError("rules", f"rule {self.id}: length {self.length} is not possible")
         if kind is Kind.K_OF_N and not 1 <= self.count <= self.length:
@@ -180,6 +186,4 @@ def rule_set(rules: str | Rules | None) -> Rules:
         return PRESETS["none"]
     if isinstance(rules, Rules):
         return rules
-    if rules in PRESETS:
-        return PRESETS[rules]
-    raise SpcInputError("rules", f"unknown rule set {rules!r}; known: {', '.join(PRESETS)}")
+    return PRESETS[one_of("rules", rules, PRESETS, "rule set")]

@@ -12,7 +12,7 @@ holds for all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -124,6 +124,8 @@ def stage_codes(labels: Any, points: int) -> NDArray[np.intp]:
     """Number the stages 0, 1, … along the points."""
     if labels is None:
         return np.zeros(points, dtype=np.intp)
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise SpcInputError("stages", f"must be one label per point, not {labels!r}")
     labels = list(labels)
     if len(labels) != points:
         raise SpcInputError("stages", f"{len(labels)} labels for {points} points")
@@ -142,7 +144,10 @@ def baseline_flags(baseline: Any, points: int, stage: NDArray[np.intp] | None) -
         if stage is not None:
             position = position - np.searchsorted(stage, stage, side="left")
         return np.asarray(position < baseline)
-    array = np.asarray(baseline)
+    try:
+        array = np.asarray(baseline)
+    except ValueError as error:
+        raise SpcInputError("baseline", "must be flags or indices of points") from error
     if array.dtype == np.bool_:
         if array.shape != (points,):
             raise SpcInputError("baseline", f"{array.size} flags for {points} points")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -162,6 +162,6 @@ def study_many(
 
 
 def _are_many(values: Any) -> bool:
-    if isinstance(values, Subgroups | str) or not hasattr(values, "__len__"):
+    if isinstance(values, Subgroups | str | bytes | Mapping) or not hasattr(values, "__len__"):
         return False
     return len(values) == 0 or isinstance(values[0], Subgroups) or hasattr(values[0], "__len__")

@@ -28,7 +28,7 @@ from quality.spc.blocks import blocks
 from quality.spc.chart_blocks import series_block
 from quality.spc.charts import Series, Violation, drawn_series
 from quality.spc.errors import SpcInputError
-from quality.spc.inputs import FloatArray, per_characteristic, positive, read
+from quality.spc.inputs import FloatArray, number, one_of, per_characteristic, positive, read
 from quality.spc.memory import Remembered
 from quality.spc.missing import Missing, optional
 from quality.spc.patterns import Lines
@@ -59,7 +59,7 @@ class EwmaPlan:
     estimator: str = "auto"
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.weight <= 1.0:
+        if not 0.0 < number("weight", self.weight) <= 1.0:
             raise SpcInputError("weight", f"must be above 0 and up to 1, not {self.weight!r}")
         positive("nsigma", self.nsigma)
         _check_subgroups(self.subgroup_size, self.estimator)
@@ -88,17 +88,12 @@ class CusumPlan:
     estimator: str = "auto"
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.k) and self.k >= 0):
-            raise SpcInputError("k", f"must be a number from 0, not {self.k!r}")
+        number("k", self.k, least=0.0)
         positive("h", self.h)
-        if self.unit not in ("sigma", "data"):
-            raise SpcInputError("unit", f"unknown unit {self.unit!r}; known: sigma, data")
-        if not 0.0 <= self.head_start < 1.0:
+        one_of("unit", self.unit, ("sigma", "data"), "unit")
+        if not number("head_start", self.head_start, least=0.0) < 1.0:
             raise SpcInputError("head_start", f"must be a fraction of h below 1, not {self.head_start!r}")
-        if self.after_signal not in ("continue", "zero", "head_start"):
-            raise SpcInputError(
-                "after_signal", f"unknown policy {self.after_signal!r}; known: continue, zero, head_start"
-            )
+        one_of("after_signal", self.after_signal, ("continue", "zero", "head_start"), "policy")
         _check_subgroups(self.subgroup_size, self.estimator)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from quality.spc.errors import SpcInputError
+from quality.spc.inputs import fraction
 from quality.spc.sampling.tables import whole
 
 FloatArray = NDArray[np.float64]
@@ -130,8 +131,7 @@ def quality_at(n: int, ac: int, pa: float, *, model: Model = "binomial") -> floa
         SpcInputError: an argument is out of range, or the model has no continuous inverse.
     """
     n, ac = whole("n", n, least=1), whole("ac", ac, least=0)
-    if not 0.0 < pa < 1.0:
-        raise SpcInputError("pa", f"must lie between 0 and 1, not {pa!r}")
+    fraction("pa", pa)
     if model == "poisson":
         return float(special.gammainccinv(ac + 1, pa)) / n
     if model != "binomial":

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 from quality.spc.errors import SpcInputError
+from quality.spc.inputs import fraction, number
 from quality.spc.sampling.oc import hypergeometric_cdf, quality_at
 from quality.spc.sampling.tables import Level, Severity, Standard, cell, code_letter, next_tighter, whole
 
@@ -164,8 +165,7 @@ def zero_acceptance_plan(
         Its printed sizes follow the binomial and are rounded, so they differ by an item or two in places.
     """
     whole("lot_size", lot_size, least=2)
-    if not 0.0 < consumer_risk < 1.0:
-        raise SpcInputError("consumer_risk", f"must lie between 0 and 1, not {consumer_risk!r}")
+    fraction("consumer_risk", consumer_risk)
     if (aql is None) == (limiting_quality is None):
         raise SpcInputError("aql", "give either aql or limiting_quality")
     letter = plan_letter = None
@@ -174,7 +174,7 @@ def zero_acceptance_plan(
         letter, plan_letter = matched.letter, matched.plan_letter
         quality = 100.0 * quality_at(matched.table_n, matched.ac, consumer_risk)
     else:
-        quality = float(limiting_quality or 0.0)
+        quality = number("limiting_quality", limiting_quality)
         if not 0.0 < quality <= 100.0:
             raise SpcInputError(
                 "limiting_quality", f"must lie above 0 and up to 100 percent, not {quality!r}"

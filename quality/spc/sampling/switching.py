@@ -85,7 +85,7 @@ def advance(
         SpcInputError: inspection is discontinued, or `standard` is unknown, or the judgement of a plan with
             Ac of 2 or more does not say whether the lot would pass one step tighter.
     """
-    if standard not in STANDARDS:
+    if not isinstance(standard, str) or standard not in STANDARDS:
         raise SpcInputError("standard", f"unknown standard {standard!r}; known: {', '.join(STANDARDS)}")
     match state.inspection:
         case "normal":

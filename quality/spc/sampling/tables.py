@@ -21,6 +21,7 @@ from numbers import Real
 from typing import Literal, get_args
 
 from quality.spc.errors import SpcInputError
+from quality.spc.inputs import number, one_of
 
 Level = Literal["S-1", "S-2", "S-3", "S-4", "I", "II", "III"]
 Severity = Literal["normal", "tightened", "reduced"]
@@ -111,8 +112,9 @@ _LETTER_A_Z14 = _re(1, 2, 3, 5, 7, 10, 14, 21, 30)  # row A of the reduced table
 
 def aql_position(aql: float) -> int:
     """Position of a preferred AQL in the series. Raises SpcInputError for any other number."""
+    wanted = number("aql", aql)
     for position, preferred in enumerate(AQLS):
-        if abs(aql - preferred) <= 1e-9 * preferred:
+        if abs(wanted - preferred) <= 1e-9 * preferred:
             return position
     raise SpcInputError(
         "aql", f"{aql!r} is not one of the preferred AQLs {', '.join(f'{a:g}' for a in AQLS)}"
@@ -135,8 +137,7 @@ def code_letter(lot_size: int, level: Level = "II") -> str:
     Source
         ISO 2859-1:1999 table 1; the same letters in MIL-STD-105E, ANSI/ASQ Z1.4 and GB/T 2828.1.
     """
-    if level not in _CODE_LETTERS:
-        raise SpcInputError("level", f"unknown inspection level {level!r}; known: {', '.join(LEVELS)}")
+    one_of("level", level, LEVELS, "inspection level")
     return _CODE_LETTERS[level][bisect_left(_LOT_ENDS, whole("lot_size", lot_size, least=2))]
 
 
@@ -150,16 +151,14 @@ def whole(argument: str, value: int, *, least: int) -> int:
 
 
 def _table(severity: str, standard: str) -> _Table:
-    if standard not in STANDARDS:
-        raise SpcInputError("standard", f"unknown standard {standard!r}; known: {', '.join(STANDARDS)}")
+    one_of("standard", standard, STANDARDS, "standard")
+    one_of("severity", severity, SEVERITIES, "severity")
     match severity:
         case "normal":
             return _NORMAL
         case "tightened":
             return _TIGHTENED
-        case "reduced":
-            return _REDUCED if standard == "iso2859-1" else _REDUCED_Z14
-    raise SpcInputError("severity", f"unknown severity {severity!r}; known: {', '.join(SEVERITIES)}")
+    return _REDUCED if standard == "iso2859-1" else _REDUCED_Z14
 
 
 def _own_cell(table: _Table, row: int, column: int) -> Cell | None:
@@ -207,7 +206,7 @@ def cell(letter: str, aql: float, severity: Severity = "normal", standard: Stand
     """
     table = _table(severity, standard)
     column = aql_position(aql)
-    row = LETTERS.find(letter) if len(letter) == 1 else -1
+    row = LETTERS.find(letter) if isinstance(letter, str) and len(letter) == 1 else -1
     if not 0 <= row < len(table.sizes) or (row == _ROW_S and column != _COLUMN_S):
         raise SpcInputError(
             "letter", f"no row {letter!r} at AQL {aql:g} in the table for {severity} inspection"

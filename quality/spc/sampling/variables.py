@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from quality.spc.errors import SpcInputError
-from quality.spc.inputs import as_floats
+from quality.spc.inputs import as_floats, fraction, one_of, positive
 from quality.spc.missing import Missing, optional
 from quality.spc.sampling.tables import whole
 from quality.spc.sampling.z19 import Z19Level, Z19Severity, z19_cell, z19_code_letter
@@ -148,7 +148,7 @@ def design_variables_plan(
         ("producer_risk", producer_risk, 0.5),
         ("consumer_risk", consumer_risk, 0.5),
     ):
-        if not 0.0 < value < 1.0 or value > upper:
+        if fraction(name, value) > upper:
             raise SpcInputError(name, f"must lie between 0 and {upper:g}, not {value!r}")
     if bad_quality <= good_quality:
         raise SpcInputError("bad_quality", "must be above good_quality")
@@ -246,10 +246,9 @@ def judge_variables(
         raise SpcInputError("lsl", "must be below usl")
     if plan.sigma_known != (sigma is not None):
         raise SpcInputError("sigma", "is needed with a plan for known sigma, and only there")
-    if sigma is not None and not sigma > 0:
-        raise SpcInputError("sigma", f"must be above 0, not {sigma!r}")
-    if form not in ("auto", "k", "M"):
-        raise SpcInputError("form", f"unknown form {form!r}; known: auto, k, M")
+    if sigma is not None:
+        positive("sigma", sigma)
+    one_of("form", form, ("auto", "k", "M"), "form")
     mean = float(sample.mean())
     sd = float(sample.std(ddof=1)) if sigma is None else float(sigma)
     decided_by = form if form != "auto" else ("M" if lsl is not None and usl is not None else "k")

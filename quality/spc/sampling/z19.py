@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from quality.spc.errors import SpcInputError
+from quality.spc.inputs import number, one_of
 from quality.spc.sampling.tables import whole
 
 Z19Level = Literal["S-3", "S-4", "I", "II", "III"]
@@ -120,10 +121,7 @@ def z19_code_letter(lot_size: int, level: Z19Level = "II") -> str:
     Source
         ANSI/ASQ Z1.9-2003 table A-2.
     """
-    if level not in _CODE_LETTERS:
-        raise SpcInputError(
-            "level", f"unknown inspection level {level!r}; known: {', '.join(get_args(Z19Level))}"
-        )
+    one_of("level", level, get_args(Z19Level), "inspection level")
     return _CODE_LETTERS[level][bisect_left(_LOT_ENDS, whole("lot_size", lot_size, least=2))]
 
 
@@ -133,13 +131,12 @@ def z19_cell(letter: str, aql: float, severity: Z19Severity = "normal") -> Z19Ce
     Raises
         SpcInputError: `letter`, `aql` or `severity` is not one of the table's.
     """
-    if severity not in get_args(Z19Severity):
-        raise SpcInputError("severity", f"unknown severity {severity!r}; known: normal, tightened")
-    column = next((i for i, known in enumerate(Z19_AQLS, 1) if abs(aql - known) <= 1e-9 * known), None)
+    one_of("severity", severity, get_args(Z19Severity), "severity")
+    wanted = number("aql", aql)
+    column = next((i for i, known in enumerate(Z19_AQLS, 1) if abs(wanted - known) <= 1e-9 * known), None)
     if column is None:
         raise SpcInputError("aql", f"{aql!r} is not one of {', '.join(f'{a:g}' for a in Z19_AQLS)}")
-    if len(letter) != 1 or letter not in Z19_LETTERS:
-        raise SpcInputError("letter", f"no row {letter!r}; the rows are {Z19_LETTERS}")
+    one_of("letter", letter, tuple(Z19_LETTERS), "row")
     if severity == "tightened":
         column -= 1
     rows = (_row_cell(row, column) for row in Z19_LETTERS[Z19_LETTERS.index(letter) :])
