@@ -82,8 +82,11 @@ def test_no_expected_number_goes_unchecked(name: str) -> None:
         assert not verify(cases=[changed(case, path)]).passed, path
 
 
-def test_a_wrong_constant_turns_the_run_red(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_constant_turns_the_run_red(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     table = constants.table
+    request.addfinalizer(table.cache_clear)  # it remembers what was derived from the wrong one
 
     def wrong(name: str):
         values = table(name)
