@@ -1,18 +1,59 @@
-"""How a message will look: the payloads that its channel would send, as WeCom shows them."""
+"""How a message will look: the payloads that its channel would send, as the reader sees them."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from notifications import channels, rendering
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from notifications import channels, hints, rendering, texts
 from notifications import variables as declarations
+from notifications.choices import ChannelCode, Overflow, Style
+from notifications.hints import WARNING, Hint
+from notifications.models import NotificationTemplate
 from notifications.services import templates
-from wecom import markdown
+from wecom import markdown, robot
 from wecom.errors import PayloadError
 from wecom.payloads import Payload, byte_length
 
 SAMPLE_TARGET = "IQC"
+APPLICATION_LIMIT = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way in which a text may reach its reader; `limit` is in bytes, 0 where there is none."""
+
+    channel: str
+    style: str
+    label: str | Promise
+    limit: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.channel}.{self.style}" if self.style else self.channel
+
+
+LOOKS = (
+    Look(ChannelCode.WECHAT_BOT, Style.MARKDOWN, gettext_lazy("群机器人 · Markdown"), robot.MARKDOWN_LIMIT),
+    Look(ChannelCode.WECHAT_BOT, Style.PLAIN, gettext_lazy("群机器人 · 纯文本"), robot.TEXT_LIMIT),
+    Look(ChannelCode.WECHAT_API, Style.MARKDOWN, gettext_lazy("应用消息 · Markdown"), APPLICATION_LIMIT),
+    Look(ChannelCode.WECHAT_API, Style.PLAIN, gettext_lazy("应用消息 · 纯文本"), APPLICATION_LIMIT),
+    Look(ChannelCode.EMAIL, "", gettext_lazy("电子邮件")),
+    Look(ChannelCode.SMS, "", gettext_lazy("短信")),
+)
+
+
+def look_for(key: str, channel: str) -> Look:
+    """Return the look that was asked for, else the first one of the channel, else the first."""
+    for look in LOOKS:
+        if look.key == key:
+            return look
+    return next((look for look in LOOKS if look.channel == channel), LOOKS[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,41 +66,101 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a template yields: the parts, or why there are none."""
+    """What a template yields: the parts, what keeps it from being saved, what is worth knowing."""
 
+    look: Look
+    title: str = ""
     parts: tuple[Part, ...] = ()
-    problem: str = ""
+    has_picture: bool = False
+    problems: tuple[str, ...] = ()
+    hints: tuple[Hint, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(part.size_bytes for part in self.parts)
+
+    @property
+    def message_count(self) -> int:
+        """Return how many messages the reader sees and the budget pays for."""
+        return len(self.parts) + (self.has_picture and bool(self.parts))
 
 
 def of_template(
-    title_template: str, content_template: str, channel: str, variables: Mapping[str, object]
+    template: NotificationTemplate, *, look: Look, values: Mapping[str, object] | None = None
 ) -> Preview:
-    """Fill a template with sample values, as the sender would."""
+    """Show a template that need not be saved yet, with its samples or with the values of an event."""
+    problems = tuple(reason for reasons in templates.problems(template).values() for reason in reasons)
     try:
-        declared = declarations.read(variables)
-        types, values = declarations.types(declared), templates.samples(declared)
-        title = rendering.render(title_template, values, types=types)
-        content = rendering.render(content_template, values, types=types)
-    except ValueError as error:
-        return Preview(problem=str(error))
-    driver = channels.driver_for(channel)
-    if driver is None:
-        # Not connected yet: show the text itself.
-        return Preview(parts=(_part(f"{title}\n{content}"),))
-    return Preview(
-        parts=tuple(
-            of_payload(payload) for payload in driver.compose(title, content, SAMPLE_TARGET, channels.Form())
-        )
+        declared = declarations.read(template.variables)
+    except ValueError:
+        return Preview(look, problems=problems)
+    text = templates.fill(template, templates.samples(declared) if values is None else values)
+    if text.problem:
+        # With the samples the problems say the same, and where.
+        return Preview(look, problems=problems or (text.problem,))
+    parts = _parts(text.title, text.content, look)
+    remarks = hints.for_template(
+        template.title_template,
+        template.content_template,
+        declared,
+        filled=text.content,
+        style=look.style,
     )
+    if len(parts) > 1 and look.limit:
+        remarks.insert(0, _too_long(text, look, len(parts)))
+    return Preview(
+        look,
+        title=text.title,
+        parts=parts,
+        has_picture=template.with_picture and look.channel != ChannelCode.SMS,
+        problems=problems,
+        hints=tuple(remarks),
+    )
+
+
+def _too_long(text: templates.Text, look: Look, count: int) -> Hint:
+    size = byte_length(texts.headed(text.title, text.content))
+    return Hint(
+        WARNING,
+        _("%(size)d 字节，超过 %(limit)d 字节，将分成 %(count)d 条")
+        % {"size": size, "limit": look.limit, "count": count},
+    )
+
+
+def _parts(title: str, content: str, look: Look) -> tuple[Part, ...]:
+    """Return what the channel itself would send; the text alone where none is connected."""
+    driver = channels.driver_for(look.channel)
+    if look.style and driver is not None:
+        form = channels.Form(style=look.style)
+        return tuple(of_payload(one) for one in driver.compose(title, content, SAMPLE_TARGET, form))
+    if look.style:
+        written = texts.write(title, content, style=look.style, overflow=Overflow.SPLIT, limit=look.limit)
+        return tuple(_part(part, look.style) for part in written.parts)
+    if look.channel == ChannelCode.EMAIL:
+        return (_part(content, Style.MARKDOWN),)
+    return (_part(markdown.plain(texts.headed(title, content)), Style.PLAIN),)
 
 
 def of_payload(payload: str) -> Part:
     """Show one stored payload; what is no payload of WeCom is shown as the text it is."""
     try:
-        return _part(Payload.thaw(payload).content)
+        frozen = Payload.thaw(payload)
     except PayloadError:
-        return _part(payload)
+        return _part(payload, Style.MARKDOWN)
+    return _part(frozen.content, Style.PLAIN if frozen.msgtype == "text" else Style.MARKDOWN)
 
 
-def _part(text: str) -> Part:
-    return Part(html=markdown.to_html(text), size_bytes=byte_length(text))
+def values_of(variables: Mapping[str, object], language: str) -> dict[str, object]:
+    """Return the values that a message kept, for the language of a template."""
+    return rendering.from_json(variables, language=language)
+
+
+def _part(text: str, style: str) -> Part:
+    """Show a text; in plain text marks are characters like any other."""
+    shown = markdown.to_html(text) if style == Style.MARKDOWN else _plain_html(text)
+    return Part(html=shown, size_bytes=byte_length(text))
+
+
+def _plain_html(text: str) -> str:
+    lines = text.split("\n")
+    return "".join(f'<div class="md-line">{html.escape(line) or "&nbsp;"}</div>' for line in lines)

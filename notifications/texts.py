@@ -8,6 +8,7 @@ from notifications.choices import Overflow, Style
 from wecom import markdown
 from wecom.payloads import byte_length
 
+TEST_MARK = "【测试】"
 _NOTE_ROOM = 120
 
 
@@ -25,6 +26,14 @@ def headed(title: str, content: str) -> str:
     if not content.strip():
         return f"### {title}"
     return content if content.lstrip().startswith("#") else f"### {title}\n{content}"
+
+
+def as_test(title: str, content: str) -> tuple[str, str]:
+    """Mark title and heading of a message that only shows whether the way is open."""
+    if content.lstrip().startswith("#"):
+        marks, _blank, heading = content.lstrip().partition(" ")
+        content = f"{marks} {TEST_MARK}{heading}"
+    return f"{TEST_MARK}{title}", content
 
 
 def write(title: str, content: str, *, style: str, overflow: str, limit: int) -> Written:

@@ -323,10 +323,11 @@ class BaseAdmin(admin.ModelAdmin):
     def response_action(
         self, request: HttpRequest, queryset: models.QuerySet, *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
-        """Return to where the button was: to the list, or to the page of the object."""
+        """Return to where the button was (the list, the page of the object), unless the action leads on."""
         response = super().response_action(request, queryset, *args, **kwargs)
         object_id = request.POST.get("object_id")
-        if object_id and isinstance(response, HttpResponseRedirect):
+        is_back = isinstance(response, HttpResponseRedirect) and response.url == request.get_full_path()
+        if object_id and is_back:
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
             return HttpResponseRedirect(reverse(name, args=[quote(object_id)]))
         return response

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.utils import timezone
 
 from notifications.choices import State
@@ -30,6 +30,13 @@ def person(*roles: str, username: str = "", is_staff: bool = True, **fields: Any
     user = User.objects.create_user(username or f"person{next(_numbers)}", is_staff=is_staff, **fields)
     user.groups.set(Group.objects.filter(name__in=roles))
     return user
+
+
+def permissions(*codenames: str) -> list[Permission]:
+    """Permissions by their code names, for a person with no role."""
+    found = list(Permission.objects.filter(codename__in=codenames))
+    assert len(found) == len(codenames), f"not all of {codenames} exist once"
+    return found
 
 
 def superuser(username: str = "") -> User:

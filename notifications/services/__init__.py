@@ -11,6 +11,7 @@ from notifications.services.requests import (
     send_template_notification,
     who_would_get,
 )
+from notifications.services.testing import send_test
 
 __all__ = [
     "ASKS_FIRST",
@@ -27,6 +28,7 @@ __all__ = [
     "resend",
     "send_notification",
     "send_template_notification",
+    "send_test",
     "templates",
     "who_would_get",
 ]

@@ -33,6 +33,8 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
     """
     with transaction.atomic():
         old = Notification.objects.select_for_update().get(pk=notification.pk)
+        if old.is_test:
+            raise Conflict(_("测试消息不重发；请再试发一次。"))
         if old.status not in RESENDABLE:
             raise Conflict(_("这条消息还在等待发送，不需要重发。"))
         if old.status in ASKS_FIRST and not confirmed:
@@ -47,12 +49,13 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
             "source": old.source,
             "fallbacks": [Way(**way) for way in old.fallbacks],
             "resent_from": old,
+            "attachments": list(old.attachments.all()),
         }
         if old.template_name:
             message_id = send_template_notification(
                 old.template_name,
                 old.target,
-                rendering.from_json(old.variables),
+                rendering.from_json(old.variables, language=old.template_language),
                 priority=old.priority,
                 channel=old.channel,
                 language=old.template_language,

@@ -20,7 +20,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from notifications import channels, config, rendering, safety
+from notifications import channels, config, rendering, safety, texts
 from notifications.choices import ChannelCode, Reason, State
 from notifications.models import (
     Attachment,
@@ -260,6 +260,8 @@ def _write(
 
     `settled` (state, reason, words) is an end that is certain before anything was tried.
     """
+    if fields.get("is_test"):
+        title, content = texts.as_test(title, content)
     screened = safety.screen(title, content, desk.rules)
     title, content = screened.title, screened.content
     if fields.get("variables"):

@@ -7,6 +7,7 @@ message can say which version made it.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -291,14 +292,22 @@ def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[st
 def _as_lines(value: Any) -> list[str]:
     if value is None:
         return []
-    if isinstance(value, dict):
-        return [f"{name} ({one.type}) = {one.sample}" for name, one in declarations.read(value).items()]
     if isinstance(value, bool):
         return [_("是") if value else _("否")]
-    return str(value).splitlines()
+    if isinstance(value, str):
+        return value.splitlines()
+    try:
+        return [f"{name} ({one.type}) = {one.sample}" for name, one in declarations.read(value).items()]
+    except ValueError:
+        return [json.dumps(value, ensure_ascii=False)]
 
 
 def _lines_changed(old: list[str], new: list[str]) -> Iterator[Change]:
-    for line in difflib.ndiff(old, new):
-        if line[0] in "+- ":
-            yield Change(line[0], line[2:])
+    """Yield the lines of both: of what was replaced first the old ones, then the new."""
+    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        if tag == "equal":
+            yield from (Change(" ", line) for line in new[new_from:new_to])
+        else:
+            yield from (Change("-", line) for line in old[old_from:old_to])
+            yield from (Change("+", line) for line in new[new_from:new_to])

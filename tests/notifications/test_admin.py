@@ -11,12 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from notifications.choices import State
-from notifications.models import Budget, Channel, Notification, NotificationConfig, NotificationTemplate
+from notifications.models import Budget, Channel, Notification, NotificationConfig
 from tests import builders
 
 pytestmark = pytest.mark.django_db
 
-PREVIEW = "admin:notifications_notificationtemplate_preview"
 LIST = "admin:notifications_notification_changelist"
 
 
@@ -35,87 +34,6 @@ def keeper(client: Client) -> Client:
 def _act(client: Client, action: str, *rows: Notification, **fields: Any) -> Any:
     data = {"action": action, "index": "0", "_selected_action": [row.pk for row in rows]} | fields
     return client.post(reverse(LIST), data, follow=True)
-
-
-# --- templates ------------------------------------------------------------------------------
-
-
-def _template(**fields: Any) -> dict[str, Any]:
-    return {
-        "template_name": "line_stop",
-        "label": "停线",
-        "channel": "wechat_bot",
-        "title_template": "停线 {line}",
-        "content_template": "### 停线\n> {line} **已停**",
-        "variables": json.dumps({"line": "三号线"}),
-        "language": "zh-hans",
-    } | fields
-
-
-def test_the_form_shows_the_message_as_wecom_does_with_its_bytes(keeper: Client) -> None:
-    template = NotificationTemplate.objects.create(**_template(variables={"line": "三号线"}))
-    page = keeper.get(reverse("admin:notifications_notificationtemplate_change", args=[template.pk])).text
-    assert '<blockquote class="md-quote">' in page
-    assert "<strong>已停</strong>" in page
-    size = len("### 停线\n> 三号线 **已停**".encode())
-    assert f"{size} / 4096 字节" in page
-
-
-def test_the_preview_follows_what_is_typed_and_saves_nothing(keeper: Client) -> None:
-    response = keeper.post(reverse(PREVIEW), _template(content_template="你好 {line}"))
-    assert "你好 三号线" in response.text
-    assert not NotificationTemplate.objects.filter(template_name="line_stop").exists()
-
-
-def test_values_cannot_bring_markup_into_the_preview(keeper: Client) -> None:
-    evil = json.dumps({"line": "<script>alert(1)</script> [x](http://evil)"})
-    response = keeper.post(reverse(PREVIEW), _template(variables=evil))
-    assert "<script" not in response.text
-    assert "href" not in response.text
-
-
-@pytest.mark.parametrize(
-    ("fields", "complaint"),
-    [
-        ({"content_template": "{nobody}"}, "{nobody} 没有值"),
-        ({"content_template": "a } b"}, "没有配对"),
-        ({"variables": "{"}, "JSON"),
-    ],
-)
-def test_the_preview_names_what_is_wrong(keeper: Client, fields: dict[str, str], complaint: str) -> None:
-    assert complaint in keeper.post(reverse(PREVIEW), _template(**fields)).text
-
-
-def test_a_long_template_is_previewed_in_the_parts_that_will_be_sent(keeper: Client) -> None:
-    text = "\n".join(f"- 第 {number} 行 {'长' * 60}" for number in range(60))
-    response = keeper.post(reverse(PREVIEW), _template(content_template=text))
-    assert response.text.count('class="bubble"') == 3
-
-
-def test_the_preview_is_for_those_who_see_templates(client: Client) -> None:
-    client.force_login(builders.person("质检员"))
-    assert client.post(reverse(PREVIEW), _template()).status_code == 403
-
-
-def test_a_template_that_its_samples_cannot_fill_is_refused(keeper: Client) -> None:
-    url = reverse("admin:notifications_notificationtemplate_add")
-    response = keeper.post(url, _template(content_template="{nobody}"))
-    assert "{nobody} 不在变量表里" in response.text
-    assert "示例值" in keeper.post(url, _template(variables='["line"]')).text
-    assert not NotificationTemplate.objects.filter(template_name="line_stop").exists()
-    assert keeper.post(url, _template()).status_code == 302
-    assert NotificationTemplate.objects.get(template_name="line_stop").variables == {
-        "line": {"type": "text", "sample": "三号线"}
-    }
-
-
-def test_the_name_that_code_sends_by_cannot_be_changed(keeper: Client) -> None:
-    row = NotificationTemplate.objects.get(template_name="iqc_summary", language="zh-hans")
-    url = reverse("admin:notifications_notificationtemplate_change", args=[row.pk])
-    data = _template(variables=json.dumps({"line": "x"}))
-    assert keeper.post(url, data).status_code == 302
-    row.refresh_from_db()
-    assert (row.template_name, row.label) == ("iqc_summary", "停线")
 
 
 # --- settings and channels ------------------------------------------------------------------

@@ -170,7 +170,7 @@ def test_the_preview_of_a_template_follows_the_typing(browsing: Browsing, site: 
     page.locator(".bubble strong", has_text="急").wait_for()
     assert page.locator(".bubble").inner_text() == "停线\n急 三号线 停了"
     page.locator("#id_content_template").fill("{nobody}")
-    page.locator(".panel .errornote", has_text="{nobody} 没有值").wait_for()
+    page.locator(".panel .errornote", has_text="{nobody} 不在变量表里").wait_for()
 
 
 def test_the_text_of_a_new_token_can_be_taken_with_one_tap(browsing: Browsing, site: str) -> None:
