@@ -83,7 +83,14 @@ ROLES: tuple[Role, ...] = (
         + tuple(
             f"notifications.{verb}_{name}"
             for verb in ("view", "add", "change", "delete")
-            for name in ("notificationtemplate", "notificationconfig", "contentrule")
+            for name in (
+                "notificationtemplate",
+                "notificationconfig",
+                "contentrule",
+                "route",
+                "routestep",
+                "recipient",
+            )
         )
         + (
             "notifications.add_notification",
@@ -96,6 +103,7 @@ ROLES: tuple[Role, ...] = (
             "notifications.view_budget",
             "notifications.mend_budget",
             "notifications.view_auditentry",
+            "notifications.view_flood",
         ),
     ),
     Role("合同管理员", "合同与归档", ()),
@@ -108,6 +116,10 @@ ROLES: tuple[Role, ...] = (
             "notifications.view_budget",
             "notifications.view_notificationconfig",
             "notifications.view_auditentry",
+            "notifications.view_route",
+            "notifications.view_routestep",
+            "notifications.view_recipient",
+            "notifications.view_flood",
             "spc_site.view_workerbeat",
             "spc_site.view_schedule",
             "quality.view_verification",

@@ -12,7 +12,7 @@ class SiteConfig(AppConfig):
     verbose_name = "系统"
 
     def ready(self) -> None:
-        autodiscover_modules("checks", "jobs", "signals", "metrics")
+        autodiscover_modules("checks", "jobs", "signals", "metrics", "events")
 
 
 class AdminConfig(DjangoAdminConfig):

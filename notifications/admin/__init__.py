@@ -1,5 +1,5 @@
 """Notifications in the admin."""
 
-from notifications.admin import channels, messages, settings, statistics, templates
+from notifications.admin import channels, messages, routes, settings, statistics, templates
 
-__all__ = ["channels", "messages", "settings", "statistics", "templates"]
+__all__ = ["channels", "messages", "routes", "settings", "statistics", "templates"]

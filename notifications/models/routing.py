@@ -15,9 +15,9 @@ from notifications.choices import ChannelCode, Severity, channel_choices
 class Recipient(models.Model):
     """A person who is told things: how they are reached, and what they want to be spared.
 
-    Blank addresses are those of the linked user. `channels` is the preferred order; `muted`
-    holds patterns of event names; messages of priority up to `breaks_through` come also in
-    quiet hours.
+    Blank addresses, and a blank language, are those of the linked user. `channels` is the
+    preferred order; `muted` holds patterns of event names; messages of priority up to
+    `breaks_through` come also in quiet hours.
     """
 
     name = models.CharField(_("姓名"), max_length=80)
@@ -46,6 +46,9 @@ class Recipient(models.Model):
     muted = models.JSONField(_("不接收的事件"), default=list, blank=True)
     channels = models.JSONField(_("渠道顺序"), default=list, blank=True)
     is_active = models.BooleanField(_("启用"), default=True)
+
+    PRIVATE = frozenset({"phone"})
+    """What the audit tells only by its last characters."""
 
     class Meta:
         verbose_name = verbose_name_plural = _("收件人")
@@ -92,7 +95,7 @@ class Recipient(models.Model):
         return routing.Person(
             name=self.name,
             ways=self.ways(),
-            language=self.language,
+            language=self.language or getattr(getattr(self.user, "profile", None), "language", ""),
             quiet_from=self.quiet_from,
             quiet_until=self.quiet_until,
             breaks_through=self.breaks_through,

@@ -109,7 +109,8 @@ def told(row: models.Model) -> dict[str, Any]:
         if field.primary_key or field.name in _UNTOLD:
             continue
         value = getattr(row, field.attname)
-        values[field.name] = Secret(value or "") if isinstance(field, SealedTextField) else value
+        is_secret = isinstance(field, SealedTextField) or field.name in getattr(row, "PRIVATE", ())
+        values[field.name] = Secret(value or "") if is_secret else value
     return values
 
 

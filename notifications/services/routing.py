@@ -11,8 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications import routing
+from notifications.choices import Verb
 from notifications.models import Route, RouteStep
 from notifications.routing import Chain, Event, Outcome, Skip, Verdict, Way
+from notifications.services import audit
 from spc_site.errors import AppError
 
 
@@ -93,9 +95,11 @@ def move(route: Route, *, up: bool) -> bool:
         if place is None or other is None or not 0 <= other < len(rows):
             return False
         rows[place], rows[other] = rows[other], rows[place]
+        before = route.position
         for position, row in enumerate(rows, start=1):
             row.position = position
         Route.objects.bulk_update(rows, ["position"])
+        audit.record(Verb.CHANGED, route, changes={"position": (before, other + 1)})
     return True
 
 

@@ -25,11 +25,15 @@ from notifications.models import (
     Channel,
     ContentRule,
     DeliveryAttempt,
+    Flood,
     HourlyFigure,
     Notification,
     NotificationConfig,
     NotificationEvent,
     NotificationTemplate,
+    Recipient,
+    Route,
+    RouteStep,
     Trouble,
 )
 from quality import models as quality
@@ -146,6 +150,23 @@ def _template(number: int) -> NotificationTemplate:
     )
 
 
+def _recipient(number: int) -> Recipient:
+    return Recipient.objects.create(
+        name=EVIL, user=builders.person(first_name=EVIL), email=f"a{number}@example.com", muted=[EVIL]
+    )
+
+
+def _route(number: int) -> Route:
+    route = Route.objects.create(name=EVIL, event=EVIL, supplier=EVIL)
+    _more_steps(route)
+    return route
+
+
+def _more_steps(route: Route) -> None:
+    RouteStep.objects.create(route=route, recipient=_recipient(route.steps.count()))
+    RouteStep.objects.create(route=route, channel="wechat_bot", target=EVIL, is_reserve=True)
+
+
 def _token(number: int) -> ApiToken:
     return accounts.issue_token(builders.person(first_name=EVIL), name=EVIL)[0]
 
@@ -191,6 +212,11 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     Trouble: lambda number: Trouble.objects.create(
         key=f"k{number}", severity="critical", title=EVIL, description=EVIL, link="/", seen_at=timezone.now()
     ),
+    Route: _route,
+    Recipient: _recipient,
+    Flood: lambda number: Flood.objects.create(
+        source=EVIL, channel="wechat_bot", target=f"{EVIL}{number}", minute=timezone.now(), withheld=number
+    ),
     NotificationConfig: _first(NotificationConfig, config_key="batch_size", config_value="5"),
     Channel: _first(Channel, code="wechat_bot"),
     Budget: lambda number: Budget.objects.create(name=f"{EVIL}{number}", is_dead=True),
@@ -223,6 +249,7 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
 BELOW: dict[type[models.Model], Callable[[Any], None]] = {
     Alarm: _more_events,
     Notification: _more_attempts,
+    Route: _more_steps,
     quality.IQCReport: _more_entries,
     quality.OQCReport: _more_entries,
     User: lambda user: user.groups.add(Group.objects.create(name=f"{EVIL}{Group.objects.count()}")),

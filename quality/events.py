@@ -1,0 +1,10 @@
+"""What quality tells people."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from notifications.events import declare
+
+declare("quality.iqc.*", _("来料 IQC 异常"))
+declare("quality.oqc.*", _("出货 OQC 异常"))
