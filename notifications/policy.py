@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
-from math import inf
+from math import ceil, inf
 from typing import Protocol, TypeVar
 
 from notifications.choices import State
@@ -183,43 +183,69 @@ def in_order(rows: Iterable[W], *, place: int = 0) -> Iterator[W]:
 
 
 # --- how much may go -----------------------------------------------------------------------------
-# `stamps` are the send times of one credential in seconds; moments are seconds, too.
+# The log of a credential: when it sent, oldest first, in seconds; moments are seconds, too.
+
+Entry = float | Sequence[float]
+"""One send, or `[moment, count]` for those of one second where a minute has very many."""
+
+FINE_UP_TO = 240
+"""With more than four sends a second a log by the second is exact enough; it counts each as sent at
+the end of its second, so that it never lets more through."""
 
 
-def recent(stamps: Iterable[float], now: float, *, window_s: float | None = None) -> list[float]:
-    """Return the stamps of the last window, oldest first.
+def _counted(log: Iterable[Entry], now: float, window_s: float) -> list[tuple[float, int]]:
+    """Return moments and counts of the last window, oldest first.
 
-    A stamp of the future is one from before the clock was set back; it counts as just sent.
+    A moment of the future is one from before the clock was set back; it counts as just now.
     """
-    window_s = RATE_WINDOW.total_seconds() if window_s is None else window_s
-    return sorted(min(at, now) for at in stamps if now - at < window_s)
+    found = [(entry, 1) if isinstance(entry, int | float) else (entry[0], int(entry[1])) for entry in log]
+    ahead = now + 1
+    return sorted((at if at < ahead else now, count) for at, count in found if now - at < window_s)
 
 
-def places(stamps: Iterable[float], limit: int, now: float) -> int:
+def places(log: Iterable[Entry], limit: int, now: float) -> int:
     """Return how many messages may go now."""
-    return max(0, limit - len(recent(stamps, now)))
+    used = sum(count for _at, count in _counted(log, now, RATE_WINDOW.total_seconds()))
+    return max(0, limit - used)
 
 
-def opens_at(stamps: Iterable[float], limit: int, now: float) -> float:
-    """Return from when on a place is free: now, or exactly when the oldest stamp leaves the window."""
-    last = recent(stamps, now)
+def opens_at(log: Iterable[Entry], limit: int, now: float) -> float:
+    """Return from when on a place is free: now, or exactly when enough of the log is old enough."""
     if limit <= 0:
         return inf
-    return now if len(last) < limit else last[-limit] + RATE_WINDOW.total_seconds()
+    window_s = RATE_WINDOW.total_seconds()
+    return _when_fewer(_counted(log, now, window_s), limit, window_s, now)
 
 
-def calm_at(stamps: Sequence[float], limit: int, now: float, *, is_urgent: bool) -> float:
+def calm_at(log: Iterable[Entry], limit: int, now: float, *, is_urgent: bool) -> float:
     """Return from when on a message that is not full may go without being gathered first.
 
     Who has used more than a sixth of a minute's places in the last sixth of a minute is in a
     storm: an urgent message waits for the fair distance from the one before, others for calm.
     """
-    allowed = max(1, limit // PACE_SHARE)
-    last = recent(stamps, now, window_s=PACE_WINDOW_S)
-    if len(last) < allowed:
-        return now
-    calm = last[-allowed] + PACE_WINDOW_S
-    return min(calm, max(now, last[-1] + 60 / limit)) if is_urgent else calm
+    last = _counted(log, now, PACE_WINDOW_S)
+    calm = _when_fewer(last, max(1, limit // PACE_SHARE), PACE_WINDOW_S, now)
+    return min(calm, max(now, last[-1][0] + 60 / limit)) if is_urgent and calm > now else calm
+
+
+def _when_fewer(entries: Sequence[tuple[float, int]], limit: int, window_s: float, now: float) -> float:
+    """Return from when on a window holds fewer sends than `limit`."""
+    count = 0
+    for at, times in reversed(entries):
+        count += times
+        if count >= limit:
+            return at + window_s
+    return now
+
+
+def logged(log: Iterable[Entry], limit: int, now: float) -> list[Entry]:
+    """Return the log with one send more, without what is out of the window."""
+    entries = _counted(log, now, RATE_WINDOW.total_seconds())
+    if limit <= FINE_UP_TO:
+        return [*(at for at, count in entries for _ in range(count)), now]
+    second = float(ceil(now))
+    here = sum(count for at, count in entries if at == second)
+    return [*([at, count] for at, count in entries if at != second), [second, here + 1]]
 
 
 def few(free: int) -> int | None:

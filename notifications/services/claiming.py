@@ -20,13 +20,12 @@ from notifications import policy
 from notifications.choices import Reason, State
 from notifications.models import DeliveryAttempt, Notification
 from notifications.policy import LATE_AFTER, OPEN_STATES
-from notifications.services import failover, merging
+from notifications.services import failover, merging, statements
 from notifications.services.failover import Why
 from notifications.services.lanes import Lane, Lanes
-from notifications.services.states import locked, move
+from notifications.services.states import locked, move, unlocked
 from spc_site import clock
 
-PRIORITIES = (1, 2, 3, 4, 5)
 BEHIND_AN_EARLIER_PART = timedelta(seconds=2)
 _MOST_MOVED = 200
 
@@ -36,7 +35,7 @@ _places = count()
 
 @dataclass(slots=True)
 class Claimed:
-    """What one look at the queue gave: rows that are ours now, and the lanes as they were seen.
+    """What one look at the queue gave: rows that are ours now.
 
     `attempts` says how often each of them has been tried. `is_over`: nothing was due. Without rows
     and not over: what was due had to be put off, or other processes were quicker; look again.
@@ -44,35 +43,24 @@ class Claimed:
 
     rows: list[Notification] = field(default_factory=list)
     attempts: dict[int, int] = field(default_factory=dict)
-    lanes: Lanes | None = None
     is_over: bool = False
 
 
 def due(now: datetime) -> QuerySet[Notification]:
     """Return what may go by its own time. The priorities are named, so that their index serves."""
-    return Notification.objects.filter(status=State.PENDING, priority__in=PRIORITIES, next_at__lte=now)
+    return Notification.objects.filter(status=State.PENDING, priority__in=policy.SLACK, next_at__lte=now)
 
 
-def claim(worker: str, size: int) -> Claimed:
+def claim(worker: str, size: int, lanes: Lanes) -> Claimed:
     """Take up to `size` messages for this process, with a lease."""
     now = clock.now()
-    front = _front(now, size)
+    front = statements.front(now, size, _FRONT)
     if not front:
         return Claimed(is_over=True)
-    lanes = Lanes()
     lanes.look((row.channel, row.target) for row in front)
     ready = _behind_earlier_parts(_plan(front, lanes, now), now)
     chosen = _choose(ready, lanes, now, size)
-    return _lease(chosen, lanes, worker, now)
-
-
-def _front(now: datetime, size: int) -> list[Notification]:
-    """Return the first of each priority, without their texts."""
-    rows: list[Notification] = []
-    for priority in PRIORITIES:
-        first = Notification.objects.filter(status=State.PENDING, priority=priority, next_at__lte=now)
-        rows += first.only(*_FRONT).order_by("next_at", "pk")[:size]
-    return rows
+    return _lease(chosen, worker, now)
 
 
 _FRONT = (
@@ -162,7 +150,7 @@ def put_off(lane: Lane, until: datetime, reason: Reason, now: datetime, *, loose
     waiting = due(now).filter(channel=lane.channel, target=lane.target)
     if loose_only:
         waiting = waiting.filter(is_digest=False, is_test=False, part_count=1, possible_duplicate=False)
-    return waiting.update(next_at=until, reason=reason, updated_at=now)
+    return unlocked(waiting).update(next_at=until, reason=reason, updated_at=now)
 
 
 def set_aside(lane: Lane, lanes: Lanes, now: datetime) -> int:
@@ -173,8 +161,9 @@ def set_aside(lane: Lane, lanes: Lanes, now: datetime) -> int:
     _move_each(waiting.exclude(fallbacks=[])[:_MOST_MOVED], Why.DEAD, lanes, now)
     words = obstacle.words[:500]
     # A test tells whether the channel works: it is no use to anybody once it has been mended.
-    move(waiting.filter(is_test=True), State.DEAD, reason=obstacle.reason, error_message=words)
-    return move(waiting, State.HELD, reason=obstacle.reason, error_message=words)
+    ends = unlocked(waiting.filter(is_test=True))
+    move(ends, State.DEAD, reason=obstacle.reason, error_message=words)
+    return move(unlocked(waiting), State.HELD, reason=obstacle.reason, error_message=words)
 
 
 def _is_late(row: Notification, now: datetime) -> bool:
@@ -216,7 +205,7 @@ def let_expire(rows: QuerySet[Notification]) -> int:
     ended = 0
     for was_tried in (True, False):
         some = rows.filter(tried if was_tried else ~tried)
-        ended += move(some, policy.expired_state(was_tried=was_tried), reason=Reason.EXPIRED)
+        ended += move(unlocked(some), policy.expired_state(was_tried=was_tried), reason=Reason.EXPIRED)
     return ended
 
 
@@ -266,9 +255,9 @@ def _choose(rows: list[Notification], lanes: Lanes, now: datetime, size: int) ->
     return chosen
 
 
-def _lease(chosen: list[Notification], lanes: Lanes, worker: str, now: datetime) -> Claimed:
+def _lease(chosen: list[Notification], worker: str, now: datetime) -> Claimed:
     """Claim the chosen ones, as many of them as nobody else has taken meanwhile."""
-    claimed = Claimed(lanes=lanes)
+    claimed = Claimed()
     if not chosen:
         return claimed
     keys = [row.pk for row in chosen]

@@ -28,10 +28,10 @@ from notifications.choices import Reason, State
 from notifications.models import Budget as SendBudget
 from notifications.models import Channel, DeliveryAttempt, Notification
 from notifications.policy import Decision
-from notifications.services import claiming, failover
+from notifications.services import claiming, failover, statements
 from notifications.services.claiming import Claimed, claim
 from notifications.services.failover import Why
-from notifications.services.lanes import Lane, Lanes, Log
+from notifications.services.lanes import Lane, Lanes
 from notifications.services.states import locked, move
 from spc_site import clock
 from spc_site.jobs import Budget
@@ -75,14 +75,18 @@ def deliver_due(*, budget_s: float = 20) -> int:
     budget = Budget(budget_s)
     tried = 0
     reclaim_expired()
+    lanes: Lanes | None = None
     while budget:
-        claimed = claim(drain.worker, drain.settings["batch_size"])
+        if lanes is None or lanes.is_old():
+            lanes = Lanes()
+        claimed = claim(drain.worker, drain.settings["batch_size"], lanes)
         if claimed.is_over:
             break
-        if claimed.lanes is None or not claimed.rows:
+        if not claimed.rows:
+            lanes = None
             time.sleep(_PAUSE_AFTER_A_LOST_RACE_S)
             continue
-        tried += _deliver_batch(claimed, claimed.lanes, drain, budget)
+        tried += _deliver_batch(claimed, lanes, drain, budget)
     return tried
 
 
@@ -113,31 +117,62 @@ def reclaim_expired(now: datetime | None = None) -> int:
     return len(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An attempt that has begun: its number, and what it is made with."""
+
+    number: int
+    credential: channels.Credential
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A request that was answered, not yet written down."""
+
+    row: Notification
+    lane: Lane
+    begun: _Begun
+    result: channels.Result
+    duration_ms: int
+
+
 def _deliver_batch(claimed: Claimed, lanes: Lanes, drain: _Drain, budget: Budget) -> int:
-    """Send the claimed rows in order; return how many requests were made."""
-    rows = claimed.rows
+    """Send the claimed rows in order; return how many requests were made.
+
+    A success is written down in the transaction that begins the next attempt: each send has its
+    own record before the next one leaves, and a commit serves both.
+    """
     tried = 0
+    success: _Answered | None = None
     stopped_stories: dict[str, datetime] = {}
-    for place, row in enumerate(rows):
+    for place, row in enumerate(claimed.rows):
         if not budget:
-            _give_back(rows[place:], drain)
+            _give_back(claimed.rows[place:], drain)
             break
         if row.part_count > 1 and (until := stopped_stories.get(row.correlation_id)):
             _put_back(row, State.PENDING, next_at=until)  # its earlier part has to go first
             continue
-        is_sent_or_over = True
+        is_over = False
         lane = lanes.of(row.channel, row.target)
         if _has_lease(row, lane.timeout_s) or _renew(row, lane.timeout_s):
-            begun = _begin(row, lane, drain, number=claimed.attempts[row.pk] + 1)
-            if begun is None:
-                is_sent_or_over = False
-            else:
+            with transaction.atomic():
+                if success is not None:
+                    _record_success(success, drain)
+                begun = _begin(row, lane, drain, number=claimed.attempts[row.pk] + 1)
+            success = None
+            if begun is not None:
                 tried += 1
-                is_sent_or_over = _send(row, lane, lanes, begun, drain)
-        else:
-            is_sent_or_over = False  # it lost its lease to slow neighbours, and another has it by now
-        if row.part_count > 1 and not is_sent_or_over:
+                answered = _send(row, lane, begun)
+                if answered.result.decision is Decision.SENT:
+                    success = answered
+                    is_over = True
+                else:
+                    is_over = _record_failure(answered, lanes, drain)
+        if row.part_count > 1 and not is_over:
             stopped_stories[row.correlation_id] = max(row.next_at, clock.now())
+    if success is not None:
+        with transaction.atomic():
+            _record_success(success, drain)
     return tried
 
 
@@ -171,44 +206,27 @@ def _put_back(row: Notification, status: str, **fields: Any) -> None:
 # --- begin ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """An attempt that has begun: its number, and what it is made with."""
-
-    number: int
-    credential: channels.Credential
-
-
 def _begin(row: Notification, lane: Lane, drain: _Drain, *, number: int) -> _Begun | None:
-    """Take a place of one of the lane's budgets and write the start of the attempt, in one transaction.
+    """Take a place of one of the lane's budgets and write the start of the attempt.
 
-    Returns None after giving the row a later time.
+    Returns None after giving the row a later time. Runs in a transaction of its caller.
     """
     now = clock.now()
-    with transaction.atomic():
-        assert lane.driver is not None
-        if lane.free(now) and (wait_s := lane.driver.admit(row.target)):
-            # The recipients' own limit: others may go with these credentials meanwhile.
-            _put_back(row, State.PENDING, reason=Reason.RATE, next_at=now + timedelta(seconds=wait_s))
-            return None
-        credential = _take_place(lane, now)
-        if credential is not None:
-            DeliveryAttempt.objects.create(
-                notification_id=row.pk,
-                number=number,
-                channel=row.channel,
-                target=row.target,
-                credential=credential.name,
-                started_at=now,
-                worker=drain.worker,
-            )
-            return _Begun(number, credential)
-        if lane.obstacle is None:
-            until = lane.opens_at(now)
-            _put_back(row, State.PENDING, reason=Reason.RATE, next_at=until)
-            claiming.put_off(lane, until, Reason.RATE, now)
-        else:
-            _put_back(row, State.PENDING)  # the next look at the queue finds what is to be done
+    assert lane.driver is not None
+    if lane.free(now) and (wait_s := lane.driver.admit(row.target)):
+        # The recipients' own limit: others may go with these credentials meanwhile.
+        _put_back(row, State.PENDING, reason=Reason.RATE, next_at=now + timedelta(seconds=wait_s))
+        return None
+    credential = _take_place(lane, now)
+    if credential is not None:
+        statements.begin_attempt(row, number, credential.name, drain.worker, now)
+        return _Begun(number, credential)
+    if lane.obstacle is None:
+        until = lane.opens_at(now)
+        _put_back(row, State.PENDING, reason=Reason.RATE, next_at=until)
+        claiming.put_off(lane, until, Reason.RATE, now)
+    else:
+        _put_back(row, State.PENDING)  # the next look at the queue finds what is to be done
     return None
 
 
@@ -219,33 +237,22 @@ def _take_place(lane: Lane, now: datetime) -> channels.Credential | None:
     number of processes, without a lock that is held while something is sent.
     """
     for credential in lane.credentials:
-        log_seen = lane.logs[credential.name]
-        while log_seen.free(now):
-            stamp = now.timestamp()
-            stamps = [*policy.recent(log_seen.stamps, stamp), stamp]
-            if _write_log(log_seen, stamps, now):
-                log_seen.stamps, log_seen.turn = stamps, log_seen.turn + 1
+        seen = lane.logs[credential.name]
+        while seen.free(now):
+            sends = policy.logged(seen.sends, seen.limit, now.timestamp())
+            if statements.write_log(seen, sends, now):
+                seen.sends, seen.turn = sends, seen.turn + 1
                 return credential
-            row, _created = SendBudget.objects.get_or_create(name=log_seen.name)
-            log_seen.see(row)
+            row, _created = SendBudget.objects.get_or_create(name=seen.name)
+            seen.see(row)
     return None
-
-
-def _write_log(seen: Log, stamps: list[float], now: datetime) -> bool:
-    unchanged = SendBudget.objects.filter(
-        Q(blocked_until__isnull=True) | Q(blocked_until__lte=now),
-        name=seen.name,
-        turn=seen.turn,
-        is_dead=False,
-    )
-    return bool(unchanged.update(sent_at=stamps, turn=seen.turn + 1))
 
 
 # --- send and record -------------------------------------------------------------------------------
 
 
-def _send(row: Notification, lane: Lane, lanes: Lanes, begun: _Begun, drain: _Drain) -> bool:
-    """Make the request and write down what came of it; say whether the message is sent or at its end."""
+def _send(row: Notification, lane: Lane, begun: _Begun) -> _Answered:
+    """Make the request."""
     assert lane.driver is not None
     started = time.monotonic()
     try:
@@ -265,55 +272,43 @@ def _send(row: Notification, lane: Lane, lanes: Lanes, begun: _Begun, drain: _Dr
         log.exception("delivery of message %s failed", row.message_id)
         result = channels.Result(Decision.UNCERTAIN, explanation="发送程序出错，详见日志")
     duration_ms = round((time.monotonic() - started) * 1000)
-    return _record(row, lane, lanes, begun, result, drain, duration_ms=duration_ms)
+    log.info("message %s attempt %d: %s", row.message_id, begun.number, result.decision.value)
+    return _Answered(row, lane, begun, result, duration_ms)
 
 
-def _record(
-    row: Notification,
-    lane: Lane,
-    lanes: Lanes,
-    begun: _Begun,
-    result: channels.Result,
-    drain: _Drain,
-    *,
-    duration_ms: int,
-) -> bool:
-    """Write the end of the attempt and the message's new state, in one transaction."""
+def _record_success(answered: _Answered, drain: _Drain) -> None:
+    """Write down that a message was sent; it counts even if the lease was lost."""
+    now = clock.now()
+    statements.end_attempt(answered.row, answered.begun.number, answered.result, answered.duration_ms)
+    statements.mark_sent(answered.row, answered.result, now)
+    _note_success(answered.lane, now, drain)
+
+
+def _record_failure(answered: _Answered, lanes: Lanes, drain: _Drain) -> bool:
+    """Write down what came of a request that was no success; say whether the message is at its end.
+
+    Only the holder of the lease decides what becomes of the message.
+    """
+    row, lane, result = answered.row, answered.lane, answered.result
     now = clock.now()
     with transaction.atomic():
-        DeliveryAttempt.objects.filter(notification_id=row.pk, number=begun.number).update(
-            outcome=result.decision.value,
-            duration_ms=duration_ms,
-            http_status=result.http_status,
-            errcode=result.errcode,
-            answer=result.answer[:_ERROR_LENGTH],
-            explanation=result.explanation[:255],
-        )
-        _note_health(lane, begun.credential.name, result, now, drain)
+        statements.end_attempt(row, answered.begun.number, result, answered.duration_ms)
+        _note_failure(lane, answered.begun.credential.name, result, now)
+        drain.ok_noted.pop(lane.channel, None)
+        mine = Notification.objects.filter(pk=row.pk, status=State.SENDING, lease_owner=row.lease_owner)
+        if not mine.exists():
+            return True
         state, fields = _outcome(row, lane, lanes, result, now, drain)
-        mine = Notification.objects.filter(pk=row.pk)
-        if state != State.SENT:
-            # Success is written even if the lease was lost; anything else only by its holder.
-            mine = mine.filter(status=State.SENDING, lease_owner=row.lease_owner)
         move(mine, state, lease_until=None, lease_owner="", updated_at=now, **fields)
         row.next_at = fields.get("next_at", row.next_at)
-    log.info("message %s attempt %d: %s", row.message_id, begun.number, result.decision.value)
-    return state in (State.SENT, State.DEAD, State.UNCERTAIN)
+    return state in (State.DEAD, State.UNCERTAIN)
 
 
 def _outcome(
     row: Notification, lane: Lane, lanes: Lanes, result: channels.Result, now: datetime, drain: _Drain
 ) -> tuple[str, dict[str, Any]]:
-    """Return the state that one try brings its message to, and the fields that change with it."""
+    """Return the state that a try without success brings its message to, and the fields that change."""
     error = result.explanation[:_ERROR_LENGTH]
-    if result.decision is Decision.SENT:
-        return State.SENT, {
-            "reason": Reason.NONE,
-            "sent_at": now,
-            "error_message": "",
-            "receipt": result.receipt[:128],
-            "missed": list(result.missed),
-        }
     failed = {"error_message": error}
     if result.decision is Decision.DEAD:
         return State.DEAD, {"reason": result.reason or Reason.REFUSED, **failed}
@@ -406,30 +401,28 @@ def _backoff(row: Notification, lane: Lane, drain: _Drain) -> timedelta:
     )
 
 
-def _note_health(lane: Lane, budget_name: str, result: channels.Result, now: datetime, drain: _Drain) -> None:
-    """Keep the channel's health, and rest or stop a credential that was refused.
+def _note_success(lane: Lane, now: datetime, drain: _Drain) -> None:
+    """Keep the channel's health. A success after a success is written once a second: it is no news."""
+    moment = time.monotonic()
+    noted = drain.ok_noted.get(lane.channel)
+    if noted is None or moment - noted >= _HEALTH_EVERY_S:
+        Channel.objects.filter(code=lane.channel).update(last_ok_at=now, consecutive_failures=0)
+        drain.ok_noted[lane.channel] = moment
 
-    A success after a success is written once a second: it says nothing new.
-    """
-    health = Channel.objects.filter(code=lane.channel)
-    if result.decision is Decision.SENT:
-        moment = time.monotonic()
-        noted = drain.ok_noted.get(lane.channel)
-        if noted is None or moment - noted >= _HEALTH_EVERY_S:
-            health.update(last_ok_at=now, consecutive_failures=0)
-            drain.ok_noted[lane.channel] = moment
-        return
-    drain.ok_noted.pop(lane.channel, None)
-    health.update(
+
+def _note_failure(lane: Lane, credential: str, result: channels.Result, now: datetime) -> None:
+    """Keep the channel's health, and rest or stop a credential that was refused."""
+    Channel.objects.filter(code=lane.channel).update(
         last_error_at=now,
         last_error=result.explanation[:255],
         consecutive_failures=F("consecutive_failures") + 1,
     )
-    seen = lane.logs[budget_name]
+    seen = lane.logs[credential]
+    budget = SendBudget.objects.filter(name=credential)
     if result.decision is Decision.WAIT:
         rest = max(policy.REST_AFTER_REFUSAL, timedelta(seconds=result.wait_s or 0))
         seen.blocked_until = now + rest
-        SendBudget.objects.filter(name=budget_name).update(blocked_until=seen.blocked_until)
+        budget.update(blocked_until=seen.blocked_until)
     elif result.decision is Decision.CHANNEL_DEAD:
         seen.is_dead, seen.note = True, result.explanation[:255]
-        SendBudget.objects.filter(name=budget_name).update(is_dead=True, note=seen.note)
+        budget.update(is_dead=True, note=seen.note)

@@ -6,6 +6,7 @@ in `delivery`, where the place is taken under a condition.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from notifications.models import Budget, Channel
 from notifications.services.composing import form_of
 
 _DEFAULT_LIMIT = 20
+GOOD_FOR_S = 1.0
 _DEFAULT_TIMEOUT_S = 10
 
 
@@ -25,7 +27,7 @@ class Log:
 
     name: str
     limit: int
-    stamps: list[float] = field(default_factory=list)
+    sends: list[policy.Entry] = field(default_factory=list)
     blocked_until: datetime | None = None
     is_dead: bool = False
     note: str = ""
@@ -33,18 +35,18 @@ class Log:
 
     def see(self, row: Budget) -> None:
         """Take over what stands in the database."""
-        self.stamps, self.turn = list(row.sent_at), row.turn
+        self.sends, self.turn = list(row.sent_at), row.turn
         self.blocked_until, self.is_dead, self.note = row.blocked_until, row.is_dead, row.note
 
     def free(self, now: datetime) -> int:
         """Return how many messages may go now."""
         if self.is_dead or (self.blocked_until and self.blocked_until > now):
             return 0
-        return policy.places(self.stamps, self.limit, now.timestamp())
+        return policy.places(self.sends, self.limit, now.timestamp())
 
     def opens_at(self, now: datetime) -> datetime:
         """Return when the next message may go."""
-        wake = policy.opens_at(self.stamps, self.limit, now.timestamp())
+        wake = policy.opens_at(self.sends, self.limit, now.timestamp())
         opens = min(datetime.fromtimestamp(min(wake, now.timestamp() + 3600), UTC), now + policy.RATE_WINDOW)
         return max(opens, self.blocked_until) if self.blocked_until else opens
 
@@ -103,20 +105,28 @@ class Lane:
     def calm_at(self, now: datetime, *, is_urgent: bool) -> datetime:
         """Return from when on a message that is not full need not be gathered."""
         live = [log for log in self.logs.values() if not log.is_dead]
-        stamps = [at for log in live for at in log.stamps]
+        sends = [entry for log in live for entry in log.sends]
         limit = sum(log.limit for log in live)
         if limit <= 0:
             return now
-        calm = policy.calm_at(stamps, limit, now.timestamp(), is_urgent=is_urgent)
+        calm = policy.calm_at(sends, limit, now.timestamp(), is_urgent=is_urgent)
         return now if calm <= now.timestamp() else datetime.fromtimestamp(calm, UTC)
 
 
 class Lanes:
-    """The lanes of one pass over the queue, each looked at once."""
+    """The lanes of one pass over the queue, each looked at once.
+
+    What this process sends itself is noted in them; what others do is found when a place is taken.
+    """
 
     def __init__(self) -> None:
+        self._born = time.monotonic()
         self._switches = {channel.code: channel for channel in Channel.objects.all()}
         self._lanes: dict[tuple[str, str], Lane] = {}
+
+    def is_old(self) -> bool:
+        """Say whether a switch or a setting may have changed without our knowing."""
+        return time.monotonic() - self._born > GOOD_FOR_S
 
     def switch(self, channel: str) -> Channel | None:
         """Return the row of a channel."""

@@ -23,3 +23,14 @@ def locked(rows: QuerySet[Notification]) -> QuerySet[Notification]:
     if connection.features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True, of=("self",))
     return rows
+
+
+def unlocked(rows: QuerySet[Notification]) -> QuerySet[Notification]:
+    """Return those rows that nobody holds, for a statement that changes many.
+
+    Two processes that change the same many rows would else wait for each other in turn.
+    """
+    if connection.features.has_select_for_update_skip_locked:
+        free = rows.order_by("pk").select_for_update(skip_locked=True, of=("self",))
+        return Notification.objects.filter(pk__in=free.values("pk"))
+    return rows

@@ -22,6 +22,7 @@ from notifications.services import (
     send_notification,
     send_template_notification,
 )
+from notifications.services.lanes import Lanes
 from spc_site.errors import AppError, Conflict
 from tests.notifications.conftest import ScriptedChannel
 
@@ -201,7 +202,7 @@ def test_a_killed_sender_leaves_its_message_to_the_next_marked_as_possible_doubl
 
 def test_one_killed_between_claim_and_send_doubles_nothing(channel: ScriptedChannel, clock: Clock) -> None:
     row = _send()
-    claiming.claim("gone", 10)
+    claiming.claim("gone", 10, Lanes())
     clock(timedelta(seconds=61))
     deliver_due()
     row.refresh_from_db()
