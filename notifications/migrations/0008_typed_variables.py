@@ -38,6 +38,12 @@ def _typed(stored):
         return stored
 
 
+def keep_one_language(apps, schema_editor):
+    """The version before knows one text for each name, and has to find a table without doubles."""
+    template_model = apps.get_model("notifications", "NotificationTemplate")
+    template_model.objects.exclude(language="zh-hans").delete()
+
+
 class Migration(migrations.Migration):
     dependencies = [("notifications", "0007_template_versions")]
-    operations = [migrations.RunPython(bring_up, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(bring_up, keep_one_language)]

@@ -30,6 +30,14 @@ def drill(db: None, tmp_path: Path) -> Iterator[Drill]:
 
 
 @pytest.fixture
+def wide_drill(db: None, tmp_path: Path) -> Iterator[Drill]:
+    """A drill in this process with so many groups that no message waits for another."""
+    with Drill(tmp_path / "drill", groups=20) as drill:
+        yield drill
+    assert not drill.judge.complaints
+
+
+@pytest.fixture
 def fire(transactional_db: None, nursery: Nursery, tmp_path: Path) -> Iterator[Callable[..., Drill]]:
     """Make a drill with real processes, watched from a thread: `fire(redis=…, groups=…)`."""
     made: list[tuple[Drill, Any]] = []

@@ -1,7 +1,7 @@
 """F10–F12, F27: the database is locked, crashes, has no room, or changes its shape under the messages.
 
-Bounds: lost 0; doubled 0, but at most one for each worker whose database went away between its
-request and its record, and every double marked.
+Bounds: lost 0; doubled 0, but at most one for each worker whose database went away or was full
+between its request and its record, and every double marked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -51,7 +52,7 @@ def written_by_another() -> Iterator[None]:
 
 
 def test_f10_a_lock_between_request_and_record_is_waited_out(fire: Callable[..., Drill]) -> None:
-    drill = fire(groups=2)
+    drill = fire(groups=6)
     drill.create(6)
     drill.server.fail(Mode.DELAY, delay_s=0.3)
     drill.start("--workers", "0")
@@ -96,7 +97,7 @@ def second_postgres(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iter
 def test_f11_a_database_server_that_crashes_under_load_loses_nothing(
     second_postgres: Postgres, fire: Callable[..., Drill]
 ) -> None:
-    drill = fire(groups=10)
+    drill = fire(groups=80)
     Notification.objects.all().delete()
     drill.create(80)
     drill.start_command("work", "--workers", "0")
@@ -115,11 +116,11 @@ def test_f11_a_database_server_that_crashes_under_load_loses_nothing(
 
 
 def test_f12_a_full_disk_refuses_loudly_and_keeps_what_was_accepted(
-    fire: Callable[..., Drill], caplog: pytest.LogCaptureFixture
+    fire: Callable[..., Drill],
 ) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("a page limit is SQLite's")
-    drill = fire(groups=4)
+    drill = fire(groups=250)
     drill.create(20)
     with connection.cursor() as cursor:
         pages = cursor.execute("PRAGMA page_count").fetchone()[0]
@@ -136,31 +137,42 @@ def test_f12_a_full_disk_refuses_loudly_and_keeps_what_was_accepted(
     verdict = drill.verdict()
     assert "database or disk is full" in drill.log.read_text(encoding="utf-8")
     assert verdict.states == {State.SENT: accepted}
-    assert (verdict.lost, verdict.doubled, verdict.unflagged) == (0, 0, 0)
+    assert (verdict.lost, verdict.unflagged) == (0, 0)
+    assert verdict.doubled <= 1  # there was room to begin, but none to write down the end
 
 
 OLD = ("notifications", "0002_defaults")
 
 
 @pytest.fixture
-def old_schema() -> Iterator[Any]:
-    """The tables as the first version had them; the newest again afterwards."""
+def fresh_database(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty database in the place of this test's."""
+    name = str(tmp_path / "f27.sqlite3")
+    if connection.vendor == "postgresql":
+        name = "f27"
+        with psycopg.connect(child_environment()["DATABASE_URL"], autocommit=True) as link:
+            link.execute("DROP DATABASE IF EXISTS f27")
+            link.execute("CREATE DATABASE f27")
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "NAME", name)
+    yield
+    connection.close()
+
+
+def migrate(*targets: tuple[str, str | None]) -> Any:
+    """Bring the tables to the targets, by default to the newest; return the models of then."""
     executor = MigrationExecutor(connection)
-    newest = executor.loader.graph.leaf_nodes()
-    executor.migrate([OLD])
-    try:
-        yield executor.loader.project_state([OLD]).apps
-    finally:
-        executor = MigrationExecutor(connection)
-        executor.migrate(newest)
+    wanted = list(targets) or executor.loader.graph.leaf_nodes()
+    executor.migrate(wanted)
+    return executor.loader.project_state(wanted).apps
 
 
 def test_f27_messages_of_the_first_version_are_finished_by_the_newest(
-    fire: Callable[..., Drill], old_schema: Any
+    fresh_database: None, tmp_path: Path
 ) -> None:
-    """Rows in every state, one of them in the hands of a worker that the deploy ended."""
+    """Rows in every state, one of them in the hands of a worker that the deploy ended; and back again."""
+    model = migrate(OLD).get_model("notifications", "Notification")
     now = timezone.now()
-    model = old_schema.get_model("notifications", "Notification")
     for number, state in enumerate(State.values, start=1):
         model.objects.create(
             message_id=f"old-{state}",
@@ -176,13 +188,16 @@ def test_f27_messages_of_the_first_version_are_finished_by_the_newest(
             lease_until=now - timedelta(seconds=1) if state == State.SENDING else None,
             lease_owner="gone:1" if state == State.SENDING else "",
         )
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
-    drill = fire()
-    release_mended()
-    drill.deliver()
-    states = dict(Notification.objects.values_list("message_id", "status"))
-    for state in State.values:
-        went_on = state in {State.PENDING, State.SENDING, State.HELD}
-        assert states[f"old-{state}"] == (State.SENT if went_on else state)
-    assert sum(drill.shown().values()) == 3
+    migrate()
+    with Drill(tmp_path / "drill") as drill:
+        release_mended()
+        drill.deliver_all()
+        states = dict(Notification.objects.filter(is_digest=False).values_list("message_id", "status"))
+        for state in State.values:
+            went_on = state in {State.PENDING, State.SENDING, State.HELD}
+            assert states[f"old-{state}"] in ({State.SENT, State.MERGED} if went_on else {state})
+        shown = drill.shown()
+        assert drill.server.counts["doubles"] == drill.server.counts["refused"] == 0
+    assert sum(shown.values()) + Notification.objects.filter(merged_into__status=State.SENT).count() == 3
+    migrate(OLD)
+    assert set(model.objects.values_list("message_id", flat=True)) >= states.keys()

@@ -54,14 +54,19 @@ def banner() -> str:
 def test_f04_a_web_process_killed_between_commit_and_ring_has_sent_all_the_same(
     redis_server: Redis, fire: Callable[..., Drill]
 ) -> None:
-    drill = fire(redis=redis_server)
+    drill = fire(redis=redis_server, groups=3)
     _token, raw = accounts.issue_token(builders.person("通知管理员"), name="drill")
     port = free_port()
     drill.start_web(port, kill="committed")
     drill.start("--workers", "0")
 
     def post(marker: str) -> int:
-        wanted = {"title": f"演练 {marker}", "content": marker, "channel": "wechat_bot", "target": "G001"}
+        wanted = {
+            "title": f"演练 {marker}",
+            "content": marker,
+            "channel": "wechat_bot",
+            "target": f"G{marker[-3:]}",
+        }
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/api/v1/notifications",
             data=json.dumps(wanted).encode(),
@@ -101,7 +106,7 @@ def test_f05_a_rolled_back_event_leaves_no_message(redis_server: Redis, fire: Ca
 def test_f06_redis_emptied_again_and_again_under_load_loses_nothing(
     redis_server: Redis, fire: Callable[..., Drill]
 ) -> None:
-    drill = fire(redis=redis_server, groups=10)
+    drill = fire(redis=redis_server, groups=100)
     drill.start("--workers", "0")
     drill.start("--queue", "notify")
     for _ in range(10):
@@ -115,7 +120,7 @@ def test_f06_redis_emptied_again_and_again_under_load_loses_nothing(
 def test_f07_redis_killed_is_bridged_by_the_pump_and_shown_until_it_is_back(
     redis_server: Redis, fire: Callable[..., Drill], settings: Any
 ) -> None:
-    drill = fire(redis=redis_server, groups=10)
+    drill = fire(redis=redis_server, groups=40)
     drill.start("--workers", "0")
     for queue in jobs.QUEUES:
         drill.start("--queue", queue)
@@ -161,7 +166,7 @@ def slow_redis(redis: Redis, *, seconds: float) -> Iterator[str]:
 def test_f08_slow_redis_costs_the_caller_four_tenths_of_a_second_once(
     redis_server: Redis, fire: Callable[..., Drill], settings: Any
 ) -> None:
-    drill = fire(redis=redis_server)
+    drill = fire(redis=redis_server, groups=3)
     drill.start("--workers", "0")
     with slow_redis(redis_server, seconds=2.0) as url:
         usual = _time_of(drill.create)
@@ -184,7 +189,7 @@ def _time_of(work: Callable[[], object]) -> float:
 def test_f09_full_redis_is_bridged_by_the_pump_and_counted(
     redis_server: Redis, fire: Callable[..., Drill], tmp_path: Path
 ) -> None:
-    drill = fire(redis=redis_server, groups=2)
+    drill = fire(redis=redis_server, groups=30)
     drill.start("--workers", "0")
     drill.start("--queue", "notify")
     drill.create(2)

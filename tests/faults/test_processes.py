@@ -27,12 +27,12 @@ MARGIN_S = 5.0
 def test_f01_workers_killed_at_random_lose_nothing_and_double_at_most_once_each(
     redis_server: Redis, fire: Callable[..., Drill]
 ) -> None:
-    drill = fire(redis=redis_server, groups=20)
+    drill = fire(redis=redis_server, groups=120)
     drill.start("--workers", "0")
     workers = [drill.start("--queue", "notify") for _ in range(2)]
     for _ in range(KILLS):
-        drill.create(40)
         already = sum(drill.shown().values())
+        drill.create(40)
         wait_until(lambda: sum(drill.shown().values()) > already + 5, seconds=20, what="sending")  # noqa: B023
         drill.kill(workers.pop(0))
         workers.append(drill.start("--queue", "notify"))
@@ -87,11 +87,11 @@ def test_f23_two_pumps_and_four_workers_send_each_message_once(
 def test_f26_a_deploy_stops_everything_in_time_and_doubles_nothing(
     redis_server: Redis, fire: Callable[..., Drill]
 ) -> None:
-    drill = fire(redis=redis_server, groups=20)
+    drill = fire(redis=redis_server, groups=120)
     for _ in range(KILLS):
         processes = [drill.start("--workers", "0"), *(drill.start("--queue", "notify") for _ in range(2))]
-        drill.create(30)
         already = sum(drill.shown().values())
+        drill.create(30)
         wait_until(lambda: sum(drill.shown().values()) > already + 3, seconds=20, what="sending")  # noqa: B023
         began = time.monotonic()
         for pid in processes:

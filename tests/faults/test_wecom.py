@@ -30,11 +30,11 @@ def assert_all_sent_once(drill: Drill) -> None:
     assert (verdict.lost, verdict.doubled, verdict.flagged) == (0, 0, 0)
 
 
-def test_f13_a_third_of_the_calls_failing_costs_retries_alone(drill: Drill) -> None:
-    drill.create(40)
-    drill.server.fail(Mode.HTTP, status=500, share=0.3)
-    drill.deliver_all()
-    verdict = drill.verdict()
+def test_f13_a_third_of_the_calls_failing_costs_retries_alone(wide_drill: Drill) -> None:
+    wide_drill.create(40)
+    wide_drill.server.fail(Mode.HTTP, status=500, share=0.3)
+    wide_drill.deliver_all()
+    verdict = wide_drill.verdict()
     assert verdict.states.keys() <= {State.SENT, State.DEAD}
     assert (verdict.lost, verdict.doubled, verdict.flagged) == (0, 0, 0)
     dead = Notification.objects.filter(status=State.DEAD)
@@ -43,13 +43,13 @@ def test_f13_a_third_of_the_calls_failing_costs_retries_alone(drill: Drill) -> N
     assert DeliveryAttempt.objects.filter(http_status=500, outcome="retry").exists()
 
 
-def test_f13_an_outage_of_minutes_is_ridden_out_by_the_backoff(drill: Drill) -> None:
-    drill.create(10)
-    drill.server.fail(Mode.HTTP, status=500, seconds=5 * MINUTE_S)
-    began = drill.time()
-    drill.deliver_all()
-    assert drill.time() - began < 9 * MINUTE_S
-    assert_all_sent_once(drill)
+def test_f13_an_outage_of_minutes_is_ridden_out_by_the_backoff(wide_drill: Drill) -> None:
+    wide_drill.create(10)
+    wide_drill.server.fail(Mode.HTTP, status=500, seconds=5 * MINUTE_S)
+    began = wide_drill.time()
+    wide_drill.deliver_all()
+    assert wide_drill.time() - began < 9 * MINUTE_S
+    assert_all_sent_once(wide_drill)
     assert set(Notification.objects.values_list("retry_count", flat=True)) <= {2, 3}
     channel = Channel.objects.get(code="wechat_bot")
     assert channel.last_error and channel.consecutive_failures == 0  # seen, and seen to be over
@@ -124,7 +124,7 @@ def test_f16_the_limit_is_kept_whatever_waits_and_every_row_knows_its_time(drill
     began = drill.time()
     drill.deliver()
     waiting = Notification.objects.filter(status=State.PENDING)
-    assert set(waiting.values_list("reason", flat=True)) <= {Reason.RATE}
+    assert set(waiting.values_list("reason", flat=True)) <= {Reason.RATE, Reason.GATHERING}
     assert all(row.next_at > clock.now() for row in waiting)  # "will go at …"
     drill.deliver_all()
     assert_all_sent_once(drill)
@@ -138,7 +138,8 @@ def test_f16_a_refusal_for_a_minute_costs_no_retry_and_no_message(drill: Drill) 
     drill.server.fail(Mode.ERRCODE, errcode=45009, seconds=MINUTE_S)
     drill.deliver()
     assert drill.server.counts["received"] == 1  # the first no is enough
-    assert set(Notification.objects.values_list("status", "reason")) == {(State.PENDING, Reason.RATE)}
+    waiting = Notification.objects.exclude(status=State.MERGED)
+    assert set(waiting.values_list("status", "reason")) == {(State.PENDING, Reason.RATE)}
     drill.deliver_all()
     assert_all_sent_once(drill)
     assert set(Notification.objects.values_list("retry_count", flat=True)) == {0}
