@@ -10,18 +10,20 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications import channels, hints, rendering, texts
+from notifications import channels, hints, rendering, texts, uploads
 from notifications import variables as declarations
-from notifications.choices import ChannelCode, Overflow, Style
-from notifications.hints import WARNING, Hint
+from notifications.channels.sms import segments, text_of
+from notifications.choices import ChannelCode, Style
+from notifications.hints import INFO, WARNING, Hint
 from notifications.models import NotificationTemplate
 from notifications.services import templates
-from wecom import markdown, robot
+from wecom import app, markdown, robot
 from wecom.errors import PayloadError
 from wecom.payloads import Payload, byte_length
 
 SAMPLE_TARGET = "IQC"
-APPLICATION_LIMIT = 2048
+_PLAIN = frozenset({"text", "sms"})
+"""Types of payloads whose text has no marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,25 @@ class Look:
 LOOKS = (
     Look(ChannelCode.WECHAT_BOT, Style.MARKDOWN, gettext_lazy("群机器人 · Markdown"), robot.MARKDOWN_LIMIT),
     Look(ChannelCode.WECHAT_BOT, Style.PLAIN, gettext_lazy("群机器人 · 纯文本"), robot.TEXT_LIMIT),
-    Look(ChannelCode.WECHAT_API, Style.MARKDOWN, gettext_lazy("应用消息 · Markdown"), APPLICATION_LIMIT),
-    Look(ChannelCode.WECHAT_API, Style.PLAIN, gettext_lazy("应用消息 · 纯文本"), APPLICATION_LIMIT),
+    Look(ChannelCode.WECHAT_API, Style.MARKDOWN, gettext_lazy("应用消息 · Markdown"), app.CONTENT_LIMIT),
+    Look(ChannelCode.WECHAT_API, Style.PLAIN, gettext_lazy("应用消息 · 纯文本"), app.CONTENT_LIMIT),
     Look(ChannelCode.EMAIL, "", gettext_lazy("电子邮件")),
     Look(ChannelCode.SMS, "", gettext_lazy("短信")),
 )
 
 
+def looks() -> list[Look]:
+    """Return the ways that ship, then those of the channels that the plant has added."""
+    shipped = {look.channel for look in LOOKS}
+    drivers = (channels.driver_for(code) for code in channels.registered() if code not in shipped)
+    return [*LOOKS, *(Look(driver.code, "", driver.label) for driver in drivers if driver is not None)]
+
+
 def look_for(key: str, channel: str) -> Look:
     """Return the look that was asked for, else the first one of the channel, else the first."""
-    for look in LOOKS:
-        if look.key == key:
-            return look
-    return next((look for look in LOOKS if look.channel == channel), LOOKS[0])
+    known = looks()
+    asked = [look for look in known if look.key == key]
+    return next(iter(asked or [look for look in known if look.channel == channel]), LOOKS[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,9 @@ def of_template(
     )
     if len(parts) > 1 and look.limit:
         remarks.insert(0, _too_long(text, look, len(parts)))
+    if look.channel == ChannelCode.SMS:
+        count = segments(text_of(text.title, text.content))
+        remarks.insert(0, Hint(INFO, _("按 %(count)d 条短信计费") % {"count": count}))
     return Preview(
         look,
         title=text.title,
@@ -130,24 +141,22 @@ def _too_long(text: templates.Text, look: Look, count: int) -> Hint:
 def _parts(title: str, content: str, look: Look) -> tuple[Part, ...]:
     """Return what the channel itself would send; the text alone where none is connected."""
     driver = channels.driver_for(look.channel)
-    if look.style and driver is not None:
-        form = channels.Form(style=look.style)
-        return tuple(of_payload(one) for one in driver.compose(title, content, SAMPLE_TARGET, form))
-    if look.style:
-        written = texts.write(title, content, style=look.style, overflow=Overflow.SPLIT, limit=look.limit)
-        return tuple(_part(part, look.style) for part in written.parts)
-    if look.channel == ChannelCode.EMAIL:
-        return (_part(content, Style.MARKDOWN),)
-    return (_part(markdown.plain(texts.headed(title, content)), Style.PLAIN),)
+    if driver is None:
+        return (_part(texts.headed(title, content), look.style),)
+    form = channels.Form(style=look.style) if look.style else channels.Form()
+    return tuple(of_payload(one) for one in driver.compose(title, content, SAMPLE_TARGET, form))
 
 
 def of_payload(payload: str) -> Part:
-    """Show one stored payload; what is no payload of WeCom is shown as the text it is."""
+    """Show one stored payload; what is no payload of a channel is shown as the text it is."""
     try:
         frozen = Payload.thaw(payload)
     except PayloadError:
         return _part(payload, Style.MARKDOWN)
-    return _part(frozen.content, Style.PLAIN if frozen.msgtype == "text" else Style.MARKDOWN)
+    if (file := uploads.reference(payload)) is not None:
+        return Part(html=f'<div class="md-line">📎 {html.escape(file.name)}</div>', size_bytes=0)
+    is_plain = frozen.msgtype in _PLAIN or frozen.data[frozen.msgtype].get("style") == Style.PLAIN
+    return _part(frozen.content, Style.PLAIN if is_plain else Style.MARKDOWN)
 
 
 def values_of(variables: Mapping[str, object], language: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ are local: the caller passes the plant's clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import Enum
@@ -36,8 +36,9 @@ class Event:
 
     The text is `title` and `content` in the sender's own markup, or `template` with
     `variables`. `channel` and `target` are where it goes when no route matches; blank means
-    the template's channel and `group`. An alarm's (`is_alarm`) priority 1 is never withheld by
-    the limits against flooding.
+    the template's channel and `group`. `picture` draws what happened (file name and bytes, or
+    None); it is called only for a template that wants a picture. An alarm's (`is_alarm`)
+    priority 1 is never withheld by the limits against flooding.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Event:
     subject: str = ""
     is_alarm: bool = False
     attachments: tuple[Any, ...] = ()
+    picture: Callable[[], tuple[str, bytes] | None] | None = None
 
 
 # --- matching -------------------------------------------------------------------------------

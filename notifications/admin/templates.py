@@ -250,7 +250,7 @@ class TemplateAdmin(AuditedAdmin):
             "preview_url": reverse(
                 "admin:notifications_notificationtemplate_preview", query={"language": draft.language}
             ),
-            "looks": previews.LOOKS,
+            "looks": previews.looks(),
             "look": look,
             "events": _recent_events(request, original) if original is not None else [],
             "chosen_event": request.POST.get("preview_event", ""),

@@ -7,10 +7,11 @@ stand or fall together. Nothing here touches the network.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from django.utils.translation import gettext as _
 
 from notifications import channels, config, rendering, safety, texts
 from notifications.choices import ChannelCode, Reason, State
+from notifications.media import keep_attachment
 from notifications.models import (
     Attachment,
     Channel,
@@ -393,12 +395,14 @@ def notify(event: Event) -> list[str]:
     plan = routing.plan(event, at=timezone.now(), default=_default_way(event, template))
     correlation_id = uuid.uuid4().hex
     desk = _Desk.open()
+    picture = functools.cache(lambda: _drawn(event))
     with transaction.atomic():
         return [
             _write_chain(
                 event,
                 chain,
                 template,
+                picture=picture,
                 desk=desk,
                 correlation_id=correlation_id,
                 dedupe_key=_key_of(event.dedupe_key, chain, is_first=number == 0),
@@ -425,6 +429,7 @@ def _write_chain(
     chain: Chain,
     template: NotificationTemplate | None,
     *,
+    picture: Callable[[], Sequence[Attachment]],
     desk: _Desk,
     correlation_id: str,
     dedupe_key: str,
@@ -432,12 +437,15 @@ def _write_chain(
     """Write the message of one chain, with the calls of its route."""
     calls = " ".join(map(markdown.mention, chain.mentions))
     title, content = event.title, _with_calls(event.content, calls)
-    kept: dict[str, Any] = {}
+    kept: dict[str, Any] = {"attachments": event.attachments}
     if template is not None:
         language = chain.person.language if chain.person else ""
         if language and language != template.language:
             template = templates.find(template.template_name, language)
-        title, content, kept = _from_template(template, event.variables, calls=calls)
+        title, content, made = _from_template(template, event.variables, calls=calls)
+        kept |= made
+        if template.with_picture:
+            kept["attachments"] = (*event.attachments, *picture())
     ways = chain.ways
     if not ways:  # everybody of this chain chose not to get it: kept, with the reason
         person = chain.skipped[0][0]
@@ -458,10 +466,22 @@ def _write_chain(
         not_before=event.not_before,
         expires_at=event.expires_at,
         quiet_until=chain.quiet_until,
-        attachments=event.attachments,
         is_limited=not (event.is_alarm and event.priority == 1),
         **kept,
     )
+
+
+def _drawn(event: Event) -> Sequence[Attachment]:
+    """Return the picture of an event, once for all its messages; one that fails costs only itself."""
+    if event.picture is None:
+        return ()
+    try:
+        with transaction.atomic():
+            drawn = event.picture()
+            return (keep_attachment(*drawn),) if drawn else ()
+    except Exception:
+        log.exception("the picture of event %s cannot be drawn", event.name)
+        return ()
 
 
 def _key_of(dedupe_key: str, chain: Chain, *, is_first: bool) -> str:

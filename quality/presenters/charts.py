@@ -79,13 +79,9 @@ def chart_labels(*, is_single: bool = False) -> svg.Labels:
 
 def control_view(entry: ReportEntry, chart: spc.ControlChart, subgroup_size: int) -> ControlView:
     """Draw the charts of an entry, name every mark on them, and say where the limits come from."""
-    alarming = {
-        (str(reason["rule"]), reason["chart"])
-        for reason in entry.reasons
-        if reason.get("code") == ReasonCode.CONTROL_RULE
-    }
-    name = str(CHART_TITLES[chart.chart])
+    alarming = _alarming(entry)
     is_single = chart.chart == "i_mr"
+    name = str(CHART_TITLES[chart.chart])
     panels = [_panel(entry, series, alarming) for series in chart.series]
 
     def build(layout: svg.LayoutName) -> svg.ChartSpec:
@@ -94,7 +90,7 @@ def control_view(entry: ReportEntry, chart: spc.ControlChart, subgroup_size: int
             title=f"{entry.name} {name}",
             layout=layout,
             labels=chart_labels(is_single=is_single),
-            x_name=_("序号") if is_single else _("组"),
+            x_name=_x_name(is_single=is_single),
         )
 
     size = "" if is_single else f" n={subgroup_size}"
@@ -104,6 +100,37 @@ def control_view(entry: ReportEntry, chart: spc.ControlChart, subgroup_size: int
         notes=_rule_notes(entry, chart, alarming),
         remark=_limits_remark(entry, chart, is_single=is_single),
     )
+
+
+def control_picture(entry: ReportEntry, chart: spc.ControlChart, labels: svg.Labels) -> svg.ChartSpec:
+    """Lay out the charts of an entry as a picture that stands without a page: heading above, notes below."""
+    alarming = _alarming(entry)
+    report = entry.report  # type: ignore[attr-defined]
+    return svg.control_chart(
+        [_panel(entry, series, alarming) for series in chart.series],
+        title=f"{report.part.name} {entry.name} · {report.lot}",
+        layout="medium",
+        labels=labels,
+        x_name=_x_name(is_single=chart.chart == "i_mr"),
+        heading=True,
+        notes=[
+            svg.Note((note.number,), note.text, alarm=note.is_alarm)
+            for note in _rule_notes(entry, chart, alarming)
+        ],
+    )
+
+
+def _alarming(entry: ReportEntry) -> set[tuple[str, str]]:
+    """Return rule and chart of each reason that made the entry abnormal."""
+    return {
+        (str(reason["rule"]), reason["chart"])
+        for reason in entry.reasons
+        if reason.get("code") == ReasonCode.CONTROL_RULE
+    }
+
+
+def _x_name(*, is_single: bool) -> str:
+    return _("序号") if is_single else _("组")
 
 
 def _limits_remark(entry: ReportEntry, chart: spc.ControlChart, *, is_single: bool) -> str:

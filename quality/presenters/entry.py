@@ -39,7 +39,7 @@ def entry_page(entry: ReportEntry, defaults: JudgementDefaults) -> EntryPage:
     """Present one entry: verdict, charts, capability, values."""
     limit = cpk_limit_of(entry, defaults)
     is_attribute = any(value in ("OK", "NG") for value in entry.values)
-    study = None if is_attribute else _study(entry)
+    study = None if is_attribute else study_of(entry)
     rows: Sequence[CapabilityRow] = attribute_rows(entry) if is_attribute else ()
     if study:
         index = entry.characteristic.judged_index or defaults.judged_index
@@ -58,7 +58,7 @@ def entry_page(entry: ReportEntry, defaults: JudgementDefaults) -> EntryPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Study:
+class Study:
     """What the engine says about the stored values."""
 
     measured: Sequence[float | None]
@@ -68,7 +68,7 @@ class _Study:
     chart: spc.ControlChart
 
 
-def _study(entry: ReportEntry) -> _Study | None:
+def study_of(entry: ReportEntry) -> Study | None:
     """Compute charts and indices; None without a value, or where the settings cannot be worked with.
 
     The verdict of such an entry names the fault; the page must open all the same.
@@ -93,7 +93,7 @@ def _study(entry: ReportEntry) -> _Study | None:
         chart = spc.control_chart(measured, plan, limits=plans.limits_of(entry.limits))
     except spc.SpcInputError:
         return None
-    return _Study(measured, plan, capability, shape, chart)
+    return Study(measured, plan, capability, shape, chart)
 
 
 def _what(entry: ReportEntry) -> str:

@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import models, transaction
@@ -21,7 +22,7 @@ from django.utils.translation import gettext as _
 from alarms import services as alarms
 from notifications.routing import Event
 from notifications.services import notify
-from quality import judgement, messages, plans
+from quality import judgement, messages, pictures, plans
 from quality.choices import Index, Status
 from quality.kinds import KINDS, Kind
 from quality.models import ControlLimits, JudgementDefaults
@@ -295,6 +296,7 @@ def _tell(
             link=about.get_absolute_url(),
             # The same entries in the same state are told once, however often they are judged.
             dedupe_key=f"{messages.subject(about)}.r{report.revision}.e{told[0].pk}.v{last.version}",
+            picture=partial(pictures.entry_picture, told[0]) if trigger == SINGLE else None,
         )
     )
 
