@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import hypothesis
 import pytest
 from django.template.base import FilterExpression
 
@@ -33,6 +34,9 @@ PARTS_OF_FIXTURES = {
     "chromium": "chromium",
 }
 MARKS_OF_FIXTURES = {"redis_server": "redis", "postgres": "postgres", "chromium": "browser"}
+
+hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is no counter-example
+hypothesis.settings.load_profile("suite")
 
 _absent = pytest.StashKey[set[str]]()
 
