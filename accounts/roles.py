@@ -94,6 +94,7 @@ ROLES: tuple[Role, ...] = (
         )
         + (
             "notifications.add_notification",
+            "notifications.view_bulkresend",
             "notifications.resend_notification",
             "notifications.cancel_notification",
             "notifications.view_contacts",

@@ -133,6 +133,11 @@ class AlarmEvent(models.Model):
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"
 
     @property
+    def who(self) -> str:
+        """Return the name of the person who did it; empty for what happened by itself."""
+        return (self.actor.get_full_name() or self.actor.get_username()) if self.actor else ""
+
+    @property
     def tone(self) -> str:
         return _EVENT_TONES.get(AlarmEvent.Kind(self.kind), "blue")
 

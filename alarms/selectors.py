@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db.models import Avg, Case, Count, DurationField, ExpressionWrapper, F, IntegerField, Min, Q, When
 from django.utils import timezone
 
-from alarms.models import OPEN, Alarm, AlarmQuerySet, AlarmStatus
+from alarms.models import OPEN, Alarm, AlarmEvent, AlarmQuerySet, AlarmStatus
 
 Viewer = AbstractBaseUser | AnonymousUser
 
@@ -127,3 +127,24 @@ def response(user: Viewer, *, since: datetime | None = None) -> Response:
         acknowledged_count=Count("pk", filter=answered),
     )
     return Response(**row)
+
+
+_ANSWERS = (AlarmEvent.Kind.ACKNOWLEDGED, AlarmEvent.Kind.EXPLAINED, AlarmEvent.Kind.RESOLVED)
+_MOST_ANSWERS = 20
+
+
+def answers_to(subject: str, link: str, *, since: datetime) -> list[AlarmEvent]:
+    """Return what people did about the alarms that a message told of, oldest first (1 query).
+
+    A message about one thing has its alarm's subject; one about a report has the address above those of
+    its alarms.
+    """
+    about = Q()
+    if subject:
+        about |= Q(alarm__subject=subject)
+    if link:
+        about |= Q(alarm__link=link) | Q(alarm__link__startswith=link.rstrip("/") + "/")
+    if not about:
+        return []
+    found = AlarmEvent.objects.filter(about, at__gte=since, kind__in=_ANSWERS, actor__isnull=False)
+    return list(found.select_related("alarm", "actor").order_by("at", "pk")[:_MOST_ANSWERS])

@@ -1,15 +1,17 @@
-"""Trouble with notifications becomes an alarm, and people hear of it by another way."""
+"""Trouble with notifications becomes an alarm; the story of a message ends with who took it on."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.dispatch import receiver
+from django.utils.translation import gettext as _
 
-from alarms import delivery
-from notifications.models import Trouble
+from alarms import delivery, selectors
+from notifications.models import Notification, Trouble
 from notifications.monitoring import trouble as trouble_found
 from notifications.monitoring import trouble_ended
+from notifications.timeline import Step, story_wanted
 
 
 @receiver(trouble_found, dispatch_uid="alarms.raise_on_trouble")
@@ -20,3 +22,18 @@ def raise_on_trouble(sender: type[Trouble], trouble: Trouble, **kwargs: Any) -> 
 @receiver(trouble_ended, dispatch_uid="alarms.recover_on_trouble_ended")
 def recover_on_trouble_ended(sender: type[Trouble], trouble: Trouble, **kwargs: Any) -> bool:
     return delivery.recover_from(trouble)
+
+
+@receiver(story_wanted, dispatch_uid="alarms.tell_who_took_it_on")
+def tell_who_took_it_on(sender: type[Notification], message: Notification, **kwargs: Any) -> list[Step]:
+    return [
+        Step(
+            at=event.at,
+            title=" · ".join(filter(None, [_("报警%(act)s") % {"act": event.get_kind_display()}, event.who])),
+            tone=event.tone,
+            details=tuple(filter(None, [event.alarm.title, event.note])),
+            url=event.alarm.get_absolute_url(),
+            link_text=_("打开报警"),
+        )
+        for event in selectors.answers_to(message.subject, message.link, since=message.created_at)
+    ]

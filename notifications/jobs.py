@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from notifications import monitoring
+from notifications.services import bulk
 from notifications.services.delivery import deliver_due, has_due, oldest_due
 from notifications.services.flooding import tell
 from notifications.services.holding import (
@@ -44,3 +45,9 @@ def tell_floods_job() -> int:
 def watch_job() -> int:
     """Find what is wrong with delivery, and see that people hear of it."""
     return monitoring.watch()
+
+
+@doorbell(name="notifications.resend", queue="slow", is_due=bulk.has_due)
+def resend_due_job() -> int:
+    """Go on with the resends of many messages that people started."""
+    return bulk.resend_due()

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications import previews, services
-from notifications.choices import STATE_TONES, State
+from notifications import previews, safety, services, timeline
+from notifications.admin.filters import (
+    EventFilter,
+    PriorityFilter,
+    SourceFilter,
+    TargetFilter,
+    TemplateFilter,
+    TimeFilter,
+)
+from notifications.causes import REASON_ADVICE
+from notifications.choices import STATE_TONES, Reason, State, channel_names
 from notifications.models import (
+    BulkResend,
+    Channel,
     DeliveryAttempt,
     Notification,
-    NotificationEvent,
+    NotificationTemplate,
+    Recipient,
 )
-from notifications.policy import Decision
+from notifications.services import bulk
 from spc_site.admin import (
     DASH,
     ReadOnlyAdmin,
@@ -35,25 +55,17 @@ from spc_site.admin import (
     person_of,
     tiles,
 )
+from spc_site.errors import AppError
 
 _DEAD_SHOWN_FOR = timedelta(days=7)
 
-_OUTCOMES = {
-    "": (gettext_lazy("进行中"), "blue"),
-    Decision.SENT.value: (gettext_lazy("送达"), "green"),
-    Decision.RETRY.value: (gettext_lazy("将重试"), "amber"),
-    Decision.WAIT.value: (gettext_lazy("超过频率"), "amber"),
-    Decision.DEAD.value: (gettext_lazy("拒收"), "red"),
-    Decision.CHANNEL_DEAD.value: (gettext_lazy("渠道故障"), "red"),
-    Decision.UNCERTAIN.value: (gettext_lazy("不确定"), "amber"),
-}
-_ACTS = {
-    "resent": gettext_lazy("重发为"),
-    "resend_of": gettext_lazy("重发自"),
-    "cancelled": gettext_lazy("取消发送"),
-    "masked": gettext_lazy("内容已掩码"),
-    "warned": gettext_lazy("命中内容规则"),
-}
+LOOKED_AT = 20_000
+"""A search for words looks at so many messages, the newest that the filters leave."""
+
+EXPORTED = 100_000
+"""So many rows go into one file at most."""
+
+_RUN_TONES = {BulkResend.Run.RUNNING: "blue", BulkResend.Run.DONE: "green", BulkResend.Run.CANCELLED: "grey"}
 
 
 class AttemptInline(ReadOnlyInline):
@@ -71,19 +83,12 @@ class AttemptInline(ReadOnlyInline):
 
     @admin.display(description=gettext_lazy("结果"))
     def outcome_badge(self, attempt: DeliveryAttempt) -> SafeString:
-        return badge(*_OUTCOMES.get(attempt.outcome, (attempt.outcome, "grey")))
+        return badge(*timeline.OUTCOMES.get(attempt.outcome, (attempt.outcome, "grey")))
 
 
-class EventInline(ReadOnlyInline):
-    model = NotificationEvent
-    fields = ("at", "act", "actor", "note")
-
-    @admin.display(description=gettext_lazy("事件"))
-    def act(self, event: NotificationEvent) -> str:
-        return str(_ACTS.get(event.kind, event.kind))
-
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet:
-        return super().get_queryset(request).select_related("actor")
+def target_shown(row: Notification) -> str:
+    """Return the target, masked for whoever may not see addresses of people."""
+    return safety.mask_contacts(row.target) if row.hides_contacts else row.target  # type: ignore[attr-defined]
 
 
 @admin.register(Notification)
@@ -91,7 +96,8 @@ class NotificationAdmin(ReadOnlyAdmin):
     """The log of deliveries: what was said to whom, how it went, and what people did about it."""
 
     menu_order = 300
-    inlines = (AttemptInline, EventInline)
+    inlines = (AttemptInline,)
+    change_list_template = "admin/notifications/log.html"
     actions = ("resend", "cancel")
     object_actions = ("resend", "cancel")
     list_display = (
@@ -99,13 +105,26 @@ class NotificationAdmin(ReadOnlyAdmin):
         "state_badge",
         "reason_text",
         "channel",
-        "target",
+        "target_text",
         "event",
         "created_at",
     )
-    list_filter = ("status", "created_at", "channel", "event", "reason", "possible_duplicate")
+    list_filter = (
+        "status",
+        "channel",
+        TimeFilter,
+        TargetFilter,
+        "reason",
+        PriorityFilter,
+        EventFilter,
+        SourceFilter,
+        TemplateFilter,
+        "possible_duplicate",
+    )
     search_fields = ("title", "content", "target", "=message_id", "=correlation_id", "=subject")
-    search_help_text = gettext_lazy("标题、内容、目标、消息号")
+    search_help_text = gettext_lazy(
+        "消息号、关联号、对象：全部记录；标题、内容、目标中的文字：所选范围内最近两万条"
+    )
     fieldsets = (
         (
             None,
@@ -113,22 +132,12 @@ class NotificationAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("state_badge", "reason_text"),
                     "error_message",
-                    ("channel", "target", "priority"),
+                    ("channel", "target_text", "priority"),
                     "shown_as",
                 )
             },
         ),
-        (
-            gettext_lazy("经过"),
-            {
-                "fields": (
-                    ("created_at", "due_at"),
-                    ("next_at", "sent_at"),
-                    ("retries", "duplicate_badge"),
-                    "resent_from_link",
-                )
-            },
-        ),
+        (gettext_lazy("经过"), {"fields": ("story",)}),
         (
             gettext_lazy("来历"),
             {
@@ -136,9 +145,11 @@ class NotificationAdmin(ReadOnlyAdmin):
                 "fields": (
                     "message_id",
                     ("event", "subject"),
+                    "source",
                     "link_shown",
                     "template_name",
-                    "part",
+                    ("retries", "duplicate_badge"),
+                    ("due_at", "expires_at"),
                     "dedupe_key",
                     "correlation_id",
                     "payload",
@@ -146,6 +157,9 @@ class NotificationAdmin(ReadOnlyAdmin):
             },
         ),
     )
+
+    class Media:
+        css = {"all": ["spc_site/delivery.css"]}
 
     state_badge = badge_column("status", STATE_TONES)
 
@@ -166,9 +180,15 @@ class NotificationAdmin(ReadOnlyAdmin):
     def link_shown(self, row: Notification) -> SafeString | str:
         return link(row.link, row.link) if row.link.startswith("/") else row.link or DASH
 
-    @admin.display(description=gettext_lazy("第几段"))
-    def part(self, row: Notification) -> str:
-        return f"{row.part_no} / {row.part_count}"
+    @admin.display(description=gettext_lazy("目标"), ordering="target")
+    def target_text(self, row: Notification) -> str:
+        return target_shown(row)
+
+    @admin.display(description="")
+    def story(self, row: Notification) -> SafeString:
+        hides = row.hides_contacts  # type: ignore[attr-defined]
+        context = {"story": timeline.of(row, hides_contacts=hides), "message": row}
+        return mark_safe(render_to_string("admin/notifications/story.html", context))  # noqa: S308  a template
 
     @admin.display(description=gettext_lazy("重试"))
     def retries(self, row: Notification) -> str:
@@ -178,12 +198,145 @@ class NotificationAdmin(ReadOnlyAdmin):
     def duplicate_badge(self, row: Notification) -> SafeString | str:
         return badge(_("对方可能看到两次"), "amber") if row.possible_duplicate else _("否")
 
-    @admin.display(description=gettext_lazy("重发自"))
-    def resent_from_link(self, row: Notification) -> SafeString | str:
-        return link(change_url(row.resent_from), row.resent_from.message_id) if row.resent_from else DASH
-
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
-        return super().get_queryset(request).select_related("resent_from")
+        hides = not request.user.has_perm("notifications.view_contacts")
+        rows = super().get_queryset(request).select_related("merged_into")
+        return rows.annotate(hides_contacts=models.Value(hides, output_field=models.BooleanField()))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet, search_term: str
+    ) -> tuple[models.QuerySet, bool]:
+        """Find a message by its number at once; look for words in the newest that the filters leave.
+
+        No index finds words inside of texts on both databases, and reading a million texts takes seconds:
+        who looks further back chooses a range of time.
+        """
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        numbers = models.Q(message_id=term) | models.Q(correlation_id=term) | models.Q(subject=term)
+        exact = queryset.filter(numbers)
+        if exact.exists():
+            return exact, False
+        newest = queryset.order_by("-created_at", "-pk").values("pk")[:LOOKED_AT]
+        found = Notification.objects.filter(pk__in=newest)
+        for word in term.split():
+            found = found.filter(
+                models.Q(title__icontains=word)
+                | models.Q(content__icontains=word)
+                | models.Q(target__icontains=word)
+            )
+        return queryset.filter(pk__in=found.values("pk")), False
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        return [
+            path("export/", view(self.export_view), name="notifications_notification_export"),
+            path("dead/", view(self.dead_view), name="notifications_notification_dead"),
+            path(
+                "resend-matching/",
+                view(self.resend_matching_view),
+                name="notifications_notification_resend_matching",
+            ),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        query = request.GET.urlencode()
+        context = {
+            "export_url": _with_query("admin:notifications_notification_export", query),
+            "dead_url": reverse("admin:notifications_notification_dead"),
+            "resend_url": (
+                _with_query("admin:notifications_notification_resend_matching", query)
+                if query and self.has_resend_permission(request)
+                else ""
+            ),
+        }
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def matching(self, request: HttpRequest) -> models.QuerySet:
+        """Return the messages that the filters and the search of an address leave."""
+        return self.get_changelist_instance(request).get_queryset(request)
+
+    # --- a file ---
+
+    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
+        """Return the filtered log as CSV, row by row; people's addresses masked as on the page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = self.matching(request)[:EXPORTED]
+        name = f"notifications-{timezone.localtime():%Y%m%d-%H%M}.csv"
+        return StreamingHttpResponse(
+            csv_lines(rows.iterator(chunk_size=1000)),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    # --- dead letters ---
+
+    def dead_view(self, request: HttpRequest) -> TemplateResponse:
+        """Show what died by reason, with what mends it, and the resend of each group."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("死信"),
+            "opts": self.opts,
+            "days": _DEAD_SHOWN_FOR.days,
+            "groups": [
+                dead_row(group, may_resend=self.has_resend_permission(request))
+                for group in bulk.dead_groups(since=_DEAD_SHOWN_FOR)
+            ],
+            "runs": BulkResend.objects.select_related("requested_by")[:5],
+            "runs_url": list_url(BulkResend),
+        }
+        return TemplateResponse(request, "admin/notifications/dead.html", context)
+
+    # --- sending again what matches a filter ---
+
+    def resend_matching_view(self, request: HttpRequest) -> HttpResponse:
+        """Say what sending all that match would do, and do it after a yes."""
+        if not self.has_resend_permission(request):
+            raise PermissionDenied
+        if not request.GET:
+            messages.warning(request, _("请先筛选，再重发所有符合的消息。"))
+            return HttpResponseRedirect(list_url(Notification))
+        found = self.matching(request)
+        if request.method == "POST" and (last := request.POST.get("up_to", "")).isdigit():
+            # Only what the person was shown: messages that came since are left alone.
+            found = found.filter(pk__lte=int(last))
+        proposal = bulk.propose(found)
+        if request.method == "POST":
+            doubles = "doubles" in request.POST
+            rows = sorted([*proposal.rows, *(proposal.doubles if doubles else [])])
+            try:
+                run = bulk.start(
+                    rows,
+                    user=person_of(request),
+                    allows_doubles=doubles,
+                    filter_text=request.GET.urlencode(),
+                )
+            except AppError as refusal:
+                messages.warning(request, refusal.message)
+                return HttpResponseRedirect(list_url(Notification))
+            tell_run(request, run)
+            return HttpResponseRedirect(change_url(run))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("重发所有符合筛选的消息"),
+            "opts": self.opts,
+            "proposal": proposal,
+            "up_to": max([*proposal.rows, *proposal.doubles], default=0),
+            "count": len(proposal.rows),
+            "doubles": len(proposal.doubles),
+            "most": bulk.MOST,
+            "facts": facts_of(proposal),
+            "back": _with_query("admin:notifications_notification_changelist", request.GET.urlencode()),
+            "in_background": len(proposal.rows) + len(proposal.doubles) > bulk.AT_ONCE,
+        }
+        return TemplateResponse(request, "admin/notifications/resend_matching.html", context)
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("notifications.resend_notification")
@@ -197,19 +350,28 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("重发"), permissions=["resend"])
     def resend(self, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
-        """Send again; what was or may have been shown already is asked about first."""
+        """Send again, after a yes that says how many, by which channels, and when they will have gone."""
+        if request.POST.get("select_across") == "1":
+            query = request.GET.urlencode()
+            return HttpResponseRedirect(
+                _with_query("admin:notifications_notification_resend_matching", query)
+            )
         rows = list(queryset.order_by("pk"))
         doubles = [row for row in rows if row.status in services.ASKS_FIRST]
-        if doubles and "confirmed" not in request.POST:
+        if (doubles or len(rows) > 1) and "confirmed" not in request.POST:
+            proposal = bulk.propose(queryset)
+            facts = "；".join(f"{name}：{value}" for name, value in facts_of(proposal))
+            warning = _("%(count)d 条消息已经或可能已经送达，重发后对方会看到两次。") % {
+                "count": len(doubles)
+            }
             return self.ask_first(
                 request,
                 rows,
                 action="resend",
                 title=_("重发消息"),
-                question=_("%(count)d 条消息已经或可能已经送达，重发后对方会看到两次。")
-                % {"count": len(doubles)},
-                lines=[f"{row}（{row.get_status_display()}）" for row in rows],
-                button=_("仍要重发"),
+                question=f"{warning} {facts}" if doubles else facts,
+                lines=[f"{row.title} → {target_shown(row)}（{row.get_status_display()}）" for row in rows],
+                button=_("仍要重发") if doubles else _("重发"),
             )
         self.act_on_each(
             request,
@@ -240,6 +402,193 @@ class NotificationAdmin(ReadOnlyAdmin):
             done=_("已取消 %(count)d 条消息。"),
         )
         return None
+
+
+def _with_query(name: str, query: str) -> str:
+    return f"{reverse(name)}?{query}" if query else reverse(name)
+
+
+def facts_of(proposal: bulk.Proposal) -> list[tuple[str, str]]:
+    """Return what a resend would do, as names and values."""
+    names = channel_names()
+    count = len(proposal.rows) + len(proposal.doubles)
+    found = [
+        (_("条数"), str(count)),
+        (
+            _("渠道"),
+            "、".join(f"{names.get(code, code)} {many}" for code, many in proposal.channels.most_common())
+            or DASH,
+        ),
+        (
+            _("此前"),
+            "、".join(
+                f"{Reason(reason).label} {many}" if reason else _("已送达 %(count)d") % {"count": many}
+                for reason, many in proposal.reasons.most_common(6)
+            )
+            or DASH,
+        ),
+    ]
+    if proposal.estimate.at is not None:
+        at = timezone.localtime(proposal.estimate.at)
+        found.append((_("预计全部发出"), f"{at:%m-%d %H:%M:%S}"))
+    if proposal.estimate.obstacle:
+        found.append((_("先要修好"), proposal.estimate.obstacle))
+    if proposal.skipped:
+        found.append((_("不重发（仍在等待、已合并或已重发过）"), str(proposal.skipped)))
+    return found
+
+
+def tell_run(request: HttpRequest, run: BulkResend) -> None:
+    """Say how a resend of many went, or that it goes on."""
+    if run.state == BulkResend.Run.RUNNING:
+        messages.info(request, _("已开始重发 %(count)d 条，本页显示进度。") % {"count": run.total})
+        return
+    messages.success(request, _("已重新排队 %(count)d 条消息。") % {"count": run.done})
+    if run.skipped:
+        words = {"count": run.skipped, "reason": run.last_refusal}
+        messages.warning(request, _("跳过 %(count)d 条：%(reason)s") % words)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRow:
+    """One group of dead letters on its page."""
+
+    reason: str
+    advice: str | Promise
+    channel: str
+    template_name: str
+    count: int
+    latest: Notification
+    list_url: str
+    resend_url: str
+    fix_url: str
+    fix_text: str
+
+
+def dead_row(group: bulk.DeadGroup, *, may_resend: bool) -> DeadRow:
+    """Return a group with the pages that mend it."""
+    filters = {"status__exact": State.DEAD, "reason__exact": group.reason, "channel__exact": group.channel}
+    if group.template_name:
+        filters["template"] = group.template_name
+    start = timezone.localtime() - _DEAD_SHOWN_FOR
+    filters["from"] = f"{start:%Y-%m-%dT%H:%M}"
+    fix_url, fix_text = list_url(Channel), _("看渠道")
+    if group.reason in (Reason.BAD_TEMPLATE, Reason.REFUSED, Reason.TOO_LONG) and group.template_name:
+        fix_url, fix_text = list_url(NotificationTemplate, q=group.template_name), _("改模板")
+    elif group.reason == Reason.RECIPIENT:
+        fix_url, fix_text = list_url(Recipient), _("看收件人")
+    url = list_url(Notification, **filters)
+    return DeadRow(
+        reason=str(Reason(group.reason).label) if group.reason else DASH,
+        advice=REASON_ADVICE.get(group.reason, ""),
+        channel=channel_names().get(group.channel, group.channel),
+        template_name=group.template_name,
+        count=group.count,
+        latest=group.latest,
+        list_url=url,
+        resend_url=(
+            _with_query("admin:notifications_notification_resend_matching", url.partition("?")[2])
+            if may_resend
+            else ""
+        ),
+        fix_url=fix_url,
+        fix_text=fix_text,
+    )
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+_COLUMNS: tuple[tuple[str | Promise, Callable[[Notification], object]], ...] = (
+    (gettext_lazy("消息号"), lambda row: row.message_id),
+    (gettext_lazy("创建时间"), lambda row: _moment(row.created_at)),
+    (gettext_lazy("事件"), lambda row: row.event),
+    (gettext_lazy("来源"), lambda row: row.source),
+    (gettext_lazy("标题"), lambda row: row.title),
+    (gettext_lazy("渠道"), lambda row: row.channel),
+    (gettext_lazy("目标"), lambda row: row.target),
+    (gettext_lazy("优先级"), lambda row: row.priority),
+    (gettext_lazy("状态"), lambda row: row.get_status_display()),
+    (gettext_lazy("原因"), lambda row: row.get_reason_display()),
+    (gettext_lazy("重试"), lambda row: row.retry_count),
+    (gettext_lazy("可能重复"), lambda row: _("是") if row.possible_duplicate else ""),
+    (gettext_lazy("送达时间"), lambda row: _moment(row.sent_at)),
+    (gettext_lazy("错误"), lambda row: row.error_message),
+    (gettext_lazy("模板"), lambda row: row.template_name),
+    (gettext_lazy("关联号"), lambda row: row.correlation_id),
+    (gettext_lazy("内容"), lambda row: row.content),
+)
+
+
+def _moment(moment: Any) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}" if moment else ""
+
+
+def safe_cell(value: object) -> str:
+    """Return a value as a cell that no spreadsheet takes for a formula."""
+    text = str(value)
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+class _Echo:
+    """What `csv` writes to: hands the line back instead of keeping it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def csv_lines(rows: Iterable[Notification]) -> Iterator[str]:
+    """Yield the lines of the file, with the mark that tells Excel which encoding it is."""
+    write: Callable[[Sequence[str]], str] = csv.writer(_Echo()).writerow
+    yield "\ufeff" + write([str(name) for name, _value in _COLUMNS])
+    for row in rows:
+        cells = [str(value(row)) for _name, value in _COLUMNS]
+        if row.hides_contacts:  # type: ignore[attr-defined]
+            cells = [safety.mask_contacts(cell) for cell in cells]
+        yield write([safe_cell(cell) for cell in cells])
+
+
+@admin.register(BulkResend)
+class BulkResendAdmin(ReadOnlyAdmin):
+    """Resends of many messages: how far each is, who asked for it, why some were left out."""
+
+    menu_order = 303
+    actions = ("stop",)
+    object_actions = ("stop",)
+    list_display = ("created_at", "state_badge", "progress", "requested_by", "filter_text")
+    list_select_related = ("requested_by",)
+    fields = (
+        ("state_badge", "progress"),
+        ("done", "skipped"),
+        "last_refusal",
+        ("requested_by", "allows_doubles"),
+        ("created_at", "finished_at"),
+        "filter_text",
+    )
+
+    state_badge = badge_column("state", _RUN_TONES)
+
+    @admin.display(description=gettext_lazy("进度"))
+    def progress(self, run: BulkResend) -> SafeString:
+        return format_html(
+            '<progress max="{}" value="{}"></progress> {}', run.total, run.done + run.skipped, str(run)
+        )
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet:
+        return super().get_queryset(request).defer("rows")
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("notifications.resend_notification")
+
+    def get_object_actions(self, request: HttpRequest, obj: BulkResend) -> tuple[str, ...]:
+        return ("stop",) if obj.state == BulkResend.Run.RUNNING else ()
+
+    @admin.action(description=gettext_lazy("停止"), permissions=["stop"])
+    def stop(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        def act(run: BulkResend) -> None:
+            if not bulk.stop(run):
+                raise AppError("over", _("已经结束。"))
+
+        self.act_on_each(request, queryset, act, done=_("已停止 %(count)d 次批量重发。"))
 
 
 @tiles(order=300)
@@ -277,5 +626,5 @@ def message_tiles(request: HttpRequest) -> Iterable[Tile]:
         value=dead,
         tone="red" if dead else "green",
         note=_("没有送达") if dead else "",
-        url=list_url(Notification, status__exact=State.DEAD),
+        url=reverse("admin:notifications_notification_dead") if dead else "",
     )

@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from notifications import safety
 from notifications.choices import Reason, State, channel_choices
 
 
@@ -180,7 +181,8 @@ class Notification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title} → {self.target}"
+        """Return title and target, without the addresses of people: this goes into titles and logs."""
+        return f"{self.title} → {safety.mask_contacts(self.target)}"
 
 
 class DeliveryAttempt(models.Model):

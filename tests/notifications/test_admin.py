@@ -105,7 +105,8 @@ def test_what_was_or_may_have_been_seen_is_asked_about_first(keeper: Client, sta
 
 def test_what_still_waits_is_skipped_and_said_why(keeper: Client) -> None:
     waiting, dead = builders.notification(State.PENDING), builders.notification(State.DEAD)
-    page = _act(keeper, "resend", waiting, dead).text
+    assert "条数：1" in _act(keeper, "resend", waiting, dead).text
+    page = _act(keeper, "resend", waiting, dead, confirmed="yes").text
     assert "已重新排队 1 条消息" in page
     assert "跳过 1 条" in page
     assert "还在等待发送" in page

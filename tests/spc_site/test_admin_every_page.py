@@ -22,6 +22,7 @@ from notifications.choices import State
 from notifications.models import (
     AuditEntry,
     Budget,
+    BulkResend,
     Channel,
     ContentRule,
     DeliveryAttempt,
@@ -202,6 +203,9 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     ),
     ContentRule: lambda number: ContentRule.objects.create(
         name=f"{EVIL}{number}", kind="warn", pattern=EVIL, note=EVIL
+    ),
+    BulkResend: lambda number: BulkResend.objects.create(
+        requested_by=builders.person(first_name=EVIL), total=number, filter_text=EVIL, last_refusal=EVIL
     ),
     HourlyFigure: lambda number: HourlyFigure.objects.create(
         channel="wechat_bot",
