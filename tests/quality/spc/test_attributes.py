@@ -328,3 +328,10 @@ def test_each_of_many_has_its_own_number_of_stages() -> None:
         stages=[["a", "a", "b", "b"], ["a", "a", "a", "a"]],
     )
     assert [len(chart.stages) for chart in charts] == [2, 1]
+
+
+@pytest.mark.parametrize("sizes", [[[5, 5, 5]], [[5], [5], [5]], [5, 5]])
+def test_sizes_of_another_shape_than_the_counts_are_refused(sizes: list) -> None:
+    with pytest.raises(SpcInputError) as caught:
+        attribute_chart([1, 2, 3], sizes, AttributePlan("p"))
+    assert caught.value.argument == "sizes"

@@ -120,3 +120,10 @@ def test_stable_positions_are_called_a_mixture_no_more_often_than_promised() -> 
     many = quality_warnings(np.random.default_rng(8).normal(0, 1, (4000, 60)), subgroup_size=4)
     share = np.mean([any(w.code.startswith("mixture") for w in found) for found in many])
     assert share < 0.0035
+
+
+def test_three_complete_subgroups_are_enough_to_see_positions() -> None:
+    shots = [[1.0, 2.0, 3.01], [1.01, 2.0, 3.0], [1.0, 2.01, 3.0]]
+    codes = [[warning.code for warning in quality_warnings(Subgroups(shots[:count]))] for count in (2, 3)]
+    assert WarningCode.MIXTURE_OF_POSITIONS not in codes[0]
+    assert WarningCode.MIXTURE_OF_POSITIONS in codes[1]

@@ -319,3 +319,11 @@ def test_the_test_of_a_transformation_is_that_of_the_transformed_values() -> Non
     found = box_cox(SKEWED)
     again = normality(box_cox_transform(SKEWED, found.lam))
     assert (found.ad, found.ad_p) == pytest.approx((again.ad, again.ad_p), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0] * 20 + [2.0] * 20 + [3.0] * 5, [1.0] * 30 + [2.0] * 10, [0.0, 1.0] * 12]
+)
+def test_ties_leave_the_johnson_system_without_an_error(values: list[float]) -> None:
+    found = johnson(values)
+    assert found.missing is Missing.NO_FIT or all(np.isfinite(fit.ad) for fit in found.candidates)

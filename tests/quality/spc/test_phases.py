@@ -260,3 +260,17 @@ def test_one_given_line_is_a_limit(name: str) -> None:
     assert "limits" not in chart.missing
     assert np.isnan(getattr(chart.primary, "lcl" if name == "ucl" else "ucl")).all()
     assert (getattr(chart.primary, name) == 10.0).all()
+
+
+def test_one_set_of_reasons_is_not_taken_for_one_per_characteristic() -> None:
+    """Two characteristics and two excluded points: the mapping has the length of a list with one for each."""
+    with pytest.raises(SpcInputError) as caught:
+        control_chart([VALUES, VALUES], excluded={0: "a", 1: "b"})
+    assert caught.value.argument == "excluded"
+
+
+@pytest.mark.parametrize("points", [[0, 40], [-1, 3], [0.5]])
+def test_a_baseline_outside_of_the_points_is_refused(points: list[float]) -> None:
+    with pytest.raises(SpcInputError) as caught:
+        control_chart(VALUES, baseline=points)
+    assert caught.value.argument == "baseline"

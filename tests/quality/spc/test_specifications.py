@@ -355,3 +355,28 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
     if found.lsl is not None and found.usl is not None:
         assert found.lsl <= found.usl
     assert found.notation in {"symmetric", "tolerances", "range", "upper", "lower", "nominal"}
+
+
+@pytest.mark.parametrize(
+    ("text", "lsl", "usl", "unit"),
+    [
+        ("1 cm ± 0.5 mm", "0.95", "1.05", "cm"),
+        ("1 m ± 1 cm", "0.99", "1.01", "m"),
+        ("1 mm ± 5 μm", "0.995", "1.005", "mm"),
+        ("1 μm ± 50 nm", "0.95", "1.05", "μm"),
+        ("10 in ± 2.54 mm", "9.9", "10.1", "in"),
+        ("1°±30'", "0.5", "1.5", "°"),
+        ("1 Ω ± 100 mΩ", "0.9", "1.1", "Ω"),
+        ("1 kΩ ± 10 Ω", "0.99", "1.01", "kΩ"),
+        ("1 MΩ ± 10 kΩ", "0.99", "1.01", "MΩ"),
+        ("1 g ± 100 mg", "0.9", "1.1", "g"),
+        ("1 kg ± 10 g", "0.99", "1.01", "kg"),
+        ("1 V ± 50 mV", "0.95", "1.05", "V"),
+        ("1 kV ± 10 V", "0.99", "1.01", "kV"),
+        ("1 A ± 10 mA", "0.99", "1.01", "A"),
+        ("1 mA ± 10 μA", "0.99", "1.01", "mA"),
+    ],
+)
+def test_a_tolerance_in_another_unit_is_converted(text: str, lsl: str, usl: str, unit: str) -> None:
+    found = parse_spec(text)
+    assert (found.lsl, found.usl, found.unit) == (Decimal(lsl), Decimal(usl), unit)
