@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Case, Count, F, When
+from django.db.models import Case, Count, F, Q, QuerySet, When
 
 from notifications.choices import State
 from notifications.models import Notification
@@ -57,3 +57,40 @@ def ledger(*, since: datetime | None = None) -> Ledger:
         open=still_open,
         unaccounted=unaccounted,
     )
+
+
+def history(
+    *,
+    event: str = "",
+    target: str = "",
+    text: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    status: str = "",
+    channel: str = "",
+    source: str = "",
+    correlation_id: str = "",
+) -> QuerySet[Notification]:
+    """Return messages that fit everything that is given, the newest first.
+
+    An event may end in `*`; `text` is looked for in title and content; `until` is excluded.
+    """
+    rows = Notification.objects.order_by("-pk")
+    if event.endswith("*"):
+        rows = rows.filter(event__startswith=event[:-1])
+    elif event:
+        rows = rows.filter(event=event)
+    if text:
+        rows = rows.filter(Q(title__icontains=text) | Q(content__icontains=text))
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    if until is not None:
+        rows = rows.filter(created_at__lt=until)
+    exact = {
+        "target": target,
+        "status": status,
+        "channel": channel,
+        "source": source,
+        "correlation_id": correlation_id,
+    }
+    return rows.filter(**{name: value for name, value in exact.items() if value})
