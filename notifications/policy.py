@@ -248,6 +248,13 @@ def logged(log: Iterable[Entry], limit: int, now: float) -> list[Entry]:
     return [*([at, count] for at, count in entries if at != second), [second, here + 1]]
 
 
+def settled(log: Sequence[Entry], now: float) -> list[Entry] | None:
+    """Return the log with moments of the future as of now; None where it has none."""
+    if all((entry if isinstance(entry, int | float) else entry[0]) < now + 1 for entry in log):
+        return None
+    return [[at, count] for at, count in _counted(log, now, RATE_WINDOW.total_seconds())]
+
+
 def few(free: int) -> int | None:
     """Return how many may leave one by one of those that wait; None where nothing is short."""
     return None if free >= AMPLE else free // FEW_SHARE

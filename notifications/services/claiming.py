@@ -8,7 +8,7 @@ time with one statement for the whole lane, so that it is not looked at again be
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -131,13 +131,14 @@ def _gather(lane: Lane, rows: list[Notification], free: int, now: datetime) -> l
     fixed = [row for row in rows if not _is_loose(row)]
     if len(fixed) >= free:
         put_off(lane, lane.opens_at(now), Reason.RATE, now, loose_only=True)
-    elif merging.merge(lane, now, most=free - len(fixed), only_full=not is_calm):
-        pass  # the digests are in the queue, and what was left over is looked at beside them
-    elif is_calm:
+        return fixed
+    merged = merging.merge(lane, now, most=free - len(fixed), only_full=not is_calm)
+    if merged.digests:
+        return fixed  # the digests are in the queue, and what was left over is looked at beside them
+    if is_calm:
         return rows
-    else:
-        put_off(lane, calm_at, Reason.GATHERING, now, loose_only=True)
-    return fixed
+    put_off(lane, calm_at, Reason.GATHERING, now, loose_only=True, but=merged.full_alone)
+    return [*fixed, *(row for row in loose if row.pk in merged.full_alone)]
 
 
 def _is_loose(row: Notification) -> bool:
@@ -145,11 +146,27 @@ def _is_loose(row: Notification) -> bool:
     return not (row.is_digest or row.is_test or row.part_count > 1 or row.possible_duplicate)
 
 
-def put_off(lane: Lane, until: datetime, reason: Reason, now: datetime, *, loose_only: bool = False) -> int:
-    """Give everything that is due on a lane a later time, with one statement."""
+def put_off(
+    lane: Lane,
+    until: datetime,
+    reason: Reason,
+    now: datetime,
+    *,
+    loose_only: bool = False,
+    but: Collection[int] = (),
+) -> int:
+    """Give everything that is due on a lane a later time, with one statement.
+
+    On a lane that rests for long, what has another way is looked at every minute, for it may be late.
+    """
     waiting = due(now).filter(channel=lane.channel, target=lane.target)
     if loose_only:
         waiting = waiting.filter(is_digest=False, is_test=False, part_count=1, possible_duplicate=False)
+    if but:
+        waiting = waiting.exclude(pk__in=but)
+    soon = now + policy.RATE_WINDOW
+    if until > soon:
+        unlocked(waiting.exclude(fallbacks=[])).update(next_at=soon, reason=reason, updated_at=now)
     return unlocked(waiting).update(next_at=until, reason=reason, updated_at=now)
 
 

@@ -322,7 +322,7 @@ def _outcome(
         return State.HELD, {"reason": Reason.CHANNEL_DEAD, **failed}
     if result.decision is Decision.WAIT:
         wake = now if lane.free(now) else lane.opens_at(now)
-        return State.PENDING, {"reason": Reason.RATE, "next_at": wake, **failed}
+        return State.PENDING, {"reason": Reason.RATE, "next_at": _or_late(row, wake, now), **failed}
     return _again(row, lane, lanes, result, now, drain, failed)
 
 
@@ -361,18 +361,20 @@ def _again(
         if is_unsure:
             return State.UNCERTAIN, {"reason": Reason.ANSWER_LOST, **failed}
         return State.DEAD, {"reason": Reason.RETRIES_USED, **failed}
-    next_at = now + _backoff(row, lane, drain)
-    late_at = failover.late_at(row)
-    if late_at is not None and now < late_at < next_at:
-        next_at = late_at  # then it takes its next way
     if may_double:
         failed["possible_duplicate"] = True
     return State.PENDING, {
         "reason": Reason.ANSWER_LOST if is_unsure else Reason.TRANSIENT,
         "retry_count": row.retry_count + 1,
-        "next_at": next_at,
+        "next_at": _or_late(row, now + _backoff(row, lane, drain), now),
         **failed,
     }
+
+
+def _or_late(row: Notification, wake: datetime, now: datetime) -> datetime:
+    """Return when to look at a message again: no later than when it is late and takes its next way."""
+    late_at = failover.late_at(row)
+    return late_at if late_at is not None and now < late_at < wake else wake
 
 
 def _max_retries(row: Notification, lane: Lane) -> int:

@@ -104,10 +104,15 @@ def expire_overdue() -> int:
 def wake_after_a_step_of_the_clock() -> int:
     """Let go what waits longer than delivery ever lets anything wait; return how many.
 
-    Such a time was written before the clock was set back. One that a person or a quiet hour gave
-    is left alone.
+    Such a time was written before the clock was set back, and so were sends of the future in the
+    logs of the budgets: they count as of now. A time that a person or a quiet hour gave is left
+    alone.
     """
     now = clock.now()
+    for budget in Budget.objects.all():
+        if (sends := policy.settled(budget.sent_at, now.timestamp())) is not None:
+            seen = Budget.objects.filter(pk=budget.pk, turn=budget.turn)
+            seen.update(sent_at=sends, turn=budget.turn + 1)
     waits = [config.load().get("max_delay", policy.MAX_DELAY_S)]
     waits += [most for most in Channel.objects.values_list("max_delay_s", flat=True) if most]
     longest_s = max(waits) * (1 + policy.JITTER) + policy.RATE_WINDOW.total_seconds()

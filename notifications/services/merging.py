@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
@@ -31,8 +32,16 @@ MOST_IN_ONE = 200
 _DEFERRED = (Reason.RATE, Reason.GATHERING)
 
 
-def merge(lane: Lane, now: datetime, *, most: int, only_full: bool) -> int:
-    """Merge what waits for a lane into at most `most` digests; return how many were made.
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How many digests were made, and which messages fill one by themselves."""
+
+    digests: int
+    full_alone: frozenset[int]
+
+
+def merge(lane: Lane, now: datetime, *, most: int, only_full: bool) -> Merged:
+    """Merge what waits for a lane into at most `most` digests.
 
     With `only_full` the last one, which has room left, stays in parts. Never merged: parts of a
     split message, digests, tests, what carries a picture or file, and what may have been shown
@@ -43,8 +52,10 @@ def merge(lane: Lane, now: datetime, *, most: int, only_full: bool) -> int:
     for _ways, alike in groupby(sorted(rows, key=_route), key=_route):
         found = _pages(lane, list(in_order(alike)), most=most - len(pages) + 1)
         pages += found[:-1] if only_full else found
-    pages = [page for page in pages if len(page) > 1][:most]
-    return sum(_write(lane, page, number, len(pages)) for number, page in enumerate(pages, start=1))
+    alone = frozenset(page[0].pk for page in pages if len(page) == 1)
+    shared = [page for page in pages if len(page) > 1][:most]
+    made = sum(_write(lane, page, number, len(shared)) for number, page in enumerate(shared, start=1))
+    return Merged(made, alone)
 
 
 def _route(row: Notification) -> str:

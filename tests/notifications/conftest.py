@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from notifications.channels import Credential, Driver, Form, NotConfigured, Result, base
+from notifications.models import Channel
 from notifications.policy import Decision
+from spc_site import clock as clock_module
 from wecom import markdown
 
 
@@ -25,6 +29,7 @@ class ScriptedChannel(Driver):
     robots: int = 1
     is_configured: bool = True
     limit_bytes: int | None = None
+    admits_after_s: float = 0.0
 
     def compose(self, title: str, content: str, target: str, form: Form, attachments: Any = ()) -> list[str]:
         """Part at form feeds, and where the test gives a limit, by bytes as WeCom's channels do."""
@@ -48,8 +53,31 @@ class ScriptedChannel(Driver):
         answer = self.answers.pop(0)
         return answer() if callable(answer) else answer
 
+    def admit(self, target: str) -> float:
+        return self.admits_after_s
+
     def check(self) -> dict[str, str]:
         return {}
+
+
+class Clock:
+    """The clock of delivery, which the test moves; calls add up."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.passed = timedelta(0)
+        monkeypatch.setattr(clock_module, "now", lambda: timezone.now() + self.passed)
+
+    def __call__(self, step: timedelta | float) -> None:
+        self.passed += step if isinstance(step, timedelta) else timedelta(seconds=step)
+
+    @property
+    def now(self) -> datetime:
+        return clock_module.now()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 @pytest.fixture
@@ -57,3 +85,12 @@ def channel(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedChannel]:
     scripted = ScriptedChannel()
     monkeypatch.setitem(base._REGISTRY, "wechat_bot", lambda: scripted)
     yield scripted
+
+
+@pytest.fixture
+def reserve(db: None, monkeypatch: pytest.MonkeyPatch) -> ScriptedChannel:
+    """A second channel, under the name of text messages, for further ways."""
+    scripted = ScriptedChannel(code="sms", label="短信")
+    monkeypatch.setitem(base._REGISTRY, "sms", lambda: scripted)
+    Channel.objects.update_or_create(code="sms", defaults={"is_enabled": True, "rate_limit": 20})
+    return scripted

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone
 
 from notifications.channels import Result, base
 from notifications.choices import Reason, State
@@ -24,24 +22,9 @@ from notifications.services import (
 )
 from notifications.services.lanes import Lanes
 from spc_site.errors import AppError, Conflict
-from tests.notifications.conftest import ScriptedChannel
+from tests.notifications.conftest import Clock, ScriptedChannel
 
 pytestmark = pytest.mark.django_db
-
-Clock = Callable[[timedelta], None]
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Move the time that delivery goes by; calls add up."""
-    passed = timedelta(0)
-
-    def advance(step: timedelta) -> None:
-        nonlocal passed
-        passed += step
-
-    monkeypatch.setattr(delivery.clock, "now", lambda: timezone.now() + passed)
-    return advance
 
 
 def _send(**fields: object) -> Notification:
