@@ -87,6 +87,7 @@ ROLES: tuple[Role, ...] = (
                 "notificationtemplate",
                 "notificationconfig",
                 "contentrule",
+                "robot",
                 "route",
                 "routestep",
                 "recipient",
@@ -114,6 +115,7 @@ ROLES: tuple[Role, ...] = (
         (
             *_NOTIFICATION_VIEW,
             "notifications.view_channel",
+            "notifications.view_robot",
             "notifications.view_budget",
             "notifications.view_notificationconfig",
             "notifications.view_auditentry",

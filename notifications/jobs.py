@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from notifications import monitoring
+from notifications import media, monitoring
 from notifications.services import bulk
 from notifications.services.delivery import deliver_due, has_due, oldest_due
 from notifications.services.flooding import tell
+from notifications.services.health import check_due_channels
 from notifications.services.holding import (
     expire_overdue,
     release_mended,
@@ -51,3 +52,15 @@ def watch_job() -> int:
 def resend_due_job() -> int:
     """Go on with the resends of many messages that people started."""
     return bulk.resend_due()
+
+
+@every(seconds=30, name="notifications.health", timeout_s=300)
+def check_channels_job() -> int:
+    """Check the channels whose turn it is."""
+    return check_due_channels()
+
+
+@every(seconds=3600, name="notifications.attachments")
+def forget_attachments_job() -> int:
+    """Delete what no message carries any more, and counts that have run out."""
+    return media.forget_unused()

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from notifications.models import Attachment, MediaTicket
+from notifications.models import Attachment, MediaTicket, MemberLoad
 from notifications.uploads import Reference
 from spc_site import clock
 from spc_site.errors import AppError
@@ -99,8 +99,9 @@ def _keep_ticket(owner: str, file: File, media_id: str) -> None:
 
 
 def forget_unused() -> int:
-    """Delete attachments that no message carries any more, and tickets that have run out."""
+    """Delete attachments that no message carries any more, tickets and counts that have run out."""
     now = clock.now()
+    MemberLoad.objects.filter(last_at__lte=now - timedelta(hours=2)).delete()
     MediaTicket.objects.filter(at__lte=now - TICKET_LIFE).delete()
     with transaction.atomic():
         unused = Attachment.objects.filter(created_at__lt=now - UNUSED_FOR, notifications=None)

@@ -17,7 +17,6 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -203,31 +202,25 @@ class WechatApi(Driver):
         return _("收件人写法不对：%(names)s") % {"names": "、".join(wrong)[:120]} if wrong else ""
 
     def admit(self, target: str) -> float:
-        """Take a place for each member that is named; else return how long to wait. Two queries."""
+        """Take a place for each member that is named; else return how long to wait. Three queries."""
         users = [] if self.target_problem(target) else recipients(target).users
         if not users or users == ("@all",):
             return 0.0
         corp = settings.WECHAT_CORP_ID
-        names = [hashlib.sha256(f"{corp}|{user.lower()}".encode()).hexdigest() for user in users]
-        known = dict(MemberLoad.objects.filter(name__in=names).values_list("name", "sent_at"))
-        now = clock.now().timestamp()
-        if wait_s := max(_wait_s(known.get(name, []), now) for name in names):
-            return wait_s
-        keep_s = MEMBER_LIMITS[-1][1]
-        at = datetime.fromtimestamp(now, tz=UTC)
+        names = sorted({hashlib.sha256(f"{corp}|{user.lower()}".encode()).hexdigest() for user in users})
+        at = clock.now()
+        now = at.timestamp()
         MemberLoad.objects.bulk_create(
-            [
-                MemberLoad(
-                    name=name,
-                    sent_at=[*(sent for sent in known.get(name, []) if now - sent < keep_s), round(now, 1)],
-                    last_at=at,
-                )
-                for name in dict.fromkeys(names)
-            ],
-            update_conflicts=True,
-            unique_fields=["name"],
-            update_fields=["sent_at", "last_at"],
+            [MemberLoad(name=name, last_at=at) for name in names], ignore_conflicts=True
         )
+        # In the order of their names: who locks many rows meets others in the same order.
+        loads = list(MemberLoad.objects.select_for_update().filter(name__in=names).order_by("name"))
+        if wait_s := max(_wait_s(load.sent_at, now) for load in loads):
+            return wait_s
+        for load in loads:
+            recent = (sent for sent in load.sent_at if now - sent < MEMBER_LIMITS[-1][1])
+            load.sent_at, load.last_at = [*recent, round(now, 1)], at
+        MemberLoad.objects.bulk_update(loads, ["sent_at", "last_at"])
         return 0.0
 
 

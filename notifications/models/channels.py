@@ -76,9 +76,14 @@ class Robot(models.Model):
     def __str__(self) -> str:
         return f"{self.group} {self.name}".strip()
 
+    @staticmethod
+    def digest_of(key: str) -> str:
+        """Return what stands for a key where it has to be compared."""
+        return hashlib.sha256(key.encode()).hexdigest()
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.group = group_name(self.group)
-        self.digest = hashlib.sha256(self.key.encode()).hexdigest()
+        self.digest = self.digest_of(self.key)
         if kwargs.get("update_fields") is not None:
             kwargs["update_fields"] = {*kwargs["update_fields"], "group", "digest"}
         super().save(*args, **kwargs)

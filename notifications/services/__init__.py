@@ -3,6 +3,14 @@
 from notifications.services import templates
 from notifications.services.acts import ASKS_FIRST, CANCELLABLE, RESENDABLE, cancel, resend
 from notifications.services.delivery import deliver_due, reclaim_expired
+from notifications.services.health import (
+    check_channel,
+    check_due_channels,
+    ensure_channels,
+    examine,
+    mend_channel,
+    pool_of,
+)
 from notifications.services.holding import mend, obstacle, release_mended
 from notifications.services.requests import (
     get_notification_status,
@@ -12,17 +20,24 @@ from notifications.services.requests import (
     who_would_get,
 )
 from notifications.services.testing import send_test
+from notifications.services.trials import try_channel
 
 __all__ = [
     "ASKS_FIRST",
     "CANCELLABLE",
     "RESENDABLE",
     "cancel",
+    "check_channel",
+    "check_due_channels",
     "deliver_due",
+    "ensure_channels",
+    "examine",
     "get_notification_status",
     "mend",
+    "mend_channel",
     "notify",
     "obstacle",
+    "pool_of",
     "reclaim_expired",
     "release_mended",
     "resend",
@@ -30,5 +45,6 @@ __all__ = [
     "send_template_notification",
     "send_test",
     "templates",
+    "try_channel",
     "who_would_get",
 ]

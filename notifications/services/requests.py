@@ -103,6 +103,21 @@ def send_notification(
     )
 
 
+def send_trial(title: str, content: str, channel: str, target: str) -> str:
+    """Queue a message that only tries the way: tried once, urgent, marked as a test; return its id."""
+    return _queue(
+        title,
+        content,
+        channel=channel,
+        target=target,
+        priority=1,
+        event="test",
+        is_test=True,
+        max_retries=0,
+        is_limited=False,
+    )
+
+
 def send_template_notification(
     template_name: str,
     target: str,

@@ -58,7 +58,7 @@ def test_a_setting_is_read_as_delivery_reads_it(keeper: Client) -> None:
 def test_a_channel_is_switched_but_never_deleted(keeper: Client) -> None:
     channel = Channel.objects.get(code="wechat_bot")
     url = reverse("admin:notifications_channel_change", args=[channel.pk])
-    data = {"priority": "1", "rate_limit": "18", "timeout_s": "8"}
+    data = {"priority": "1", "rate_limit": "18", "timeout_s": "8", "style": "plain", "overflow": "file"}
     assert keeper.post(url, data).status_code == 302
     channel.refresh_from_db()
     assert (channel.is_enabled, channel.rate_limit) == (False, 18)

@@ -33,6 +33,7 @@ from notifications.models import (
     NotificationEvent,
     NotificationTemplate,
     Recipient,
+    Robot,
     Route,
     RouteStep,
     Trouble,
@@ -223,6 +224,9 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     ),
     NotificationConfig: _first(NotificationConfig, config_key="batch_size", config_value="5"),
     Channel: _first(Channel, code="wechat_bot"),
+    Robot: lambda number: Robot.objects.create(
+        group=EVIL, name=f"{EVIL}{number}", key=f"robot-key-{number:04}"
+    ),
     Budget: lambda number: Budget.objects.create(name=f"{EVIL}{number}", is_dead=True),
     quality.Supplier: lambda number: builders.party(IQC, f"{EVIL}{number}"),
     quality.Customer: lambda number: builders.party(OQC, f"{EVIL}{number}"),
