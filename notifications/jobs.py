@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notifications import media, monitoring
-from notifications.services import bulk
+from notifications.services import bulk, retention
 from notifications.services.delivery import deliver_due, has_due, oldest_due
 from notifications.services.flooding import tell
 from notifications.services.health import check_due_channels
@@ -64,3 +64,10 @@ def check_channels_job() -> int:
 def forget_attachments_job() -> int:
     """Delete what no message carries any more, and counts that have run out."""
     return media.forget_unused()
+
+
+@every(seconds=900, name="notifications.clean", timeout_s=600)
+def clean_job() -> None:
+    """Forget old records in the hour of the night that the plant chose."""
+    if retention.is_due():
+        retention.clean()

@@ -169,7 +169,12 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("对方看到的"))
     def shown_as(self, row: Notification) -> SafeString:
-        part = previews.of_payload(row.payload or row.content)
+        is_forgotten = row.payload.startswith(services.HASHED)
+        if is_forgotten and not row.content:
+            return format_html(
+                "<p>{}</p><code>{}</code>", _("正文已按保存期限清除，留下的摘要："), row.payload
+            )
+        part = previews.of_payload((not is_forgotten and row.payload) or row.content)
         return format_html(
             '<div class="bubble">{}</div><p class="help">{}</p>',
             mark_safe(part.html),  # noqa: S308  wecom.markdown makes it safe

@@ -19,12 +19,14 @@ from notifications.services.requests import (
     send_template_notification,
     who_would_get,
 )
+from notifications.services.retention import HASHED
 from notifications.services.testing import send_test
 from notifications.services.trials import try_channel
 
 __all__ = [
     "ASKS_FIRST",
     "CANCELLABLE",
+    "HASHED",
     "RESENDABLE",
     "cancel",
     "check_channel",

@@ -15,6 +15,7 @@ from notifications.models import Notification, NotificationEvent
 from notifications.routing import Way
 from notifications.services import audit, failover
 from notifications.services.requests import send_notification, send_template_notification
+from notifications.services.retention import HASHED
 from notifications.services.states import move
 from spc_site.errors import AppError, Conflict
 
@@ -38,6 +39,8 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
             raise Conflict(_("测试消息不重发；请再试发一次。"))
         if old.status not in RESENDABLE:
             raise Conflict(_("这条消息还在等待发送，不需要重发。"))
+        if old.status != State.DEAD and old.payload.startswith(HASHED):
+            raise AppError("text_gone", _("正文已按保存期限清除，不能再重发。"))
         if old.status in ASKS_FIRST and not confirmed:
             raise AppError("would_double", _("这条消息已经或可能已经送达，重发会重复；请确认。"))
         if old.resends.exclude(status__in=[State.DEAD, State.SUPPRESSED, State.CANCELLED]).exists():
