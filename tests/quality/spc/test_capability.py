@@ -389,3 +389,18 @@ def test_a_bound_that_is_no_truth_value_is_named(flag: object) -> None:
     with pytest.raises(SpcInputError) as caught:
         capability([VALUES, VALUES], lsl=0, usl=11, lower_bound=flag)
     assert caught.value.argument == "lower_bound"
+
+
+def test_a_bound_is_the_reason_where_no_other_limit_is_given() -> None:
+    lower = capability(VALUES, lsl=9.0, lower_bound=True).missing
+    upper = capability(VALUES, usl=11.0, upper_bound=True).missing
+    assert (lower["ppk"], upper["ppk"]) == ("lower_bound", "upper_bound")
+    assert capability(VALUES).missing["ppk"] == "no_limits"
+
+
+@pytest.mark.parametrize("target", [9.9, 10.1])
+def test_a_target_on_a_limit_has_an_index_of_zero(target: float) -> None:
+    found = capability(VALUES, lsl=9.9, usl=10.1, target=target)
+    assert found.cpm == 0.0 and "cpm" not in found.missing
+    outside = capability(VALUES, lsl=9.9, usl=10.1, target=target + (0.001 if target > 10 else -0.001))
+    assert (outside.cpm, outside.missing["cpm"]) == (None, "target_outside")

@@ -262,3 +262,34 @@ def test_sigma_of_an_ewma_is_the_deviation_of_its_points() -> None:
     expected = [math.sqrt(0.2 / 1.8 * (1 - 0.8 ** (2 * point))) for point in (1, 2, 3)]
     np.testing.assert_allclose(found.sigma, expected, rtol=1e-12)
     np.testing.assert_allclose(found.ucl, 2.7 * np.array(expected), rtol=1e-12)
+
+
+def test_a_weight_of_one_is_the_most() -> None:
+    assert EwmaPlan(1.0).weight == 1.0
+    with pytest.raises(SpcInputError) as caught:
+        EwmaPlan(1.001)
+    assert caught.value.argument == "weight"
+
+
+@pytest.mark.parametrize("sigma", [0.0, [1.0, 0.0], [-1.0, 1.0]])
+def test_a_sigma_that_is_none_is_refused_for_one_of_many(sigma: object) -> None:
+    for chart in (ewma_chart, cusum_chart):
+        with pytest.raises(SpcInputError) as caught:
+            chart([[1.0, 2.0, 3.0], [1.0, 2.0, 4.0]], target=2.0, sigma=sigma)
+        assert caught.value.argument == "sigma"
+
+
+def test_each_of_many_has_the_stages_that_it_has() -> None:
+    stages = [["a", "a", "b", "b"], ["a"] * 4]
+    for chart in (ewma_chart, cusum_chart):
+        found = chart([[1.0, 2.0, 5.0, 6.0], [1.0, 2.0, 1.5, 2.5]], stages=stages)
+        assert [len(one.stages) for one in found] == [2, 1]
+
+
+def test_subgroups_are_charted_as_the_series_that_is_cut_into_them() -> None:
+    rows = np.random.default_rng(2).normal(10, 1, (12, 4)).round(2)
+    cut = ewma_chart(rows.reshape(-1), EwmaPlan(subgroup_size=4))
+    given = ewma_chart(Subgroups(rows))
+    assert given.stages == cut.stages
+    np.testing.assert_array_equal(given.series.points, cut.series.points)
+    np.testing.assert_array_equal(given.series.ucl, cut.series.ucl)
