@@ -14,7 +14,9 @@ from alarms import services
 from alarms.models import Alarm
 from notifications import monitoring
 from notifications.models import Notification, Trouble
-from notifications.services import send_notification
+from notifications.rendering import ByLanguage, Prepared
+from notifications.services import send_template_notification
+from wecom import markdown
 
 SOURCE = "notifications"
 
@@ -44,7 +46,7 @@ def raise_for(trouble: Trouble) -> bool:
                     subject=f"notifications.trouble:{trouble.key}"[:80],
                 )
             ).alarm
-        return _tell(alarm, trouble, heading=_("通知系统异常"), kind="trouble")
+        return _tell(alarm, trouble, template=_template_of(trouble), kind="trouble")
 
 
 def recover_from(trouble: Trouble) -> bool:
@@ -54,7 +56,11 @@ def recover_from(trouble: Trouble) -> bool:
         services.recover([key_of(trouble)], note=_("已恢复"))
         if alarm is None or not _told(alarm, "trouble"):
             return False
-        return _tell(alarm, trouble, heading=_("通知系统已恢复"), kind="recovered")
+        return _tell(alarm, trouble, template="channel_recovered", kind="recovered")
+
+
+def _template_of(trouble: Trouble) -> str:
+    return "backlog" if trouble.key.partition(":")[0] == "backlog" else "channel_trouble"
 
 
 def _dedupe_key(alarm: Alarm, kind: str) -> str:
@@ -65,27 +71,20 @@ def _told(alarm: Alarm, kind: str) -> bool:
     return Notification.objects.filter(dedupe_key__startswith=f"{_dedupe_key(alarm, kind)}:").exists()
 
 
-def _tell(alarm: Alarm, trouble: Trouble, *, heading: str, kind: str) -> bool:
+def _tell(alarm: Alarm, trouble: Trouble, *, template: str, kind: str) -> bool:
     """Send one message to each way around the trouble; say whether there was any."""
     ways = monitoring.ways_around(trouble.avoid_channel, severity=trouble.severity)
-    link = settings.FRONTEND_URL.rstrip("/") + alarm.get_absolute_url()
-    content = f"### {heading}\n- **{_('异常')}**: {{title}}\n"
-    values = {"title": trouble.title}
-    if kind == "trouble":
-        facts = {"description": _("说明"), "value": _("当前值"), "threshold": _("限值")}
-        for name, label in facts.items():
-            if text := getattr(trouble, name).replace("\n", " "):
-                content += f"- **{label}**: {{{name}}}\n"
-                values[name] = text
-    content += f"- **{_('查看')}**: [{link}]({link})"
+    values = {
+        "title": trouble.title,
+        "facts": ByLanguage({language: _facts(trouble, language) for language, _name in settings.LANGUAGES}),
+        "url": settings.FRONTEND_URL.rstrip("/") + alarm.get_absolute_url(),
+    }
     for way, *reserves in ways:
-        send_notification(
-            heading,
-            content,
-            way.channel,
+        send_template_notification(
+            template,
             way.target,
-            1,
             values,
+            channel=way.channel,
             event=monitoring.EVENT,
             source=SOURCE,
             fallbacks=reserves,
@@ -95,3 +94,14 @@ def _tell(alarm: Alarm, trouble: Trouble, *, heading: str, kind: str) -> bool:
             dedupe_key=f"{_dedupe_key(alarm, kind)}:{way.channel}:{way.target}"[:160],
         )
     return bool(ways)
+
+
+def _facts(trouble: Trouble, language: str) -> Prepared:
+    """Return the prepared lines of what is known about a trouble, in one language."""
+    with override(language):
+        known = (
+            (_("说明"), trouble.description),
+            (_("当前值"), trouble.value),
+            (_("限值"), trouble.threshold),
+        )
+        return Prepared("\n".join(f"- **{label}**: {markdown.escape(text)}" for label, text in known if text))

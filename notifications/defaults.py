@@ -6,6 +6,7 @@ Every event has its text in both languages. Texts of the customer (`production_a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from notifications.choices import ChannelCode, VariableType
@@ -148,6 +149,26 @@ _ALARM_EN = _ALARM | {
     "severity": _text("critical"),
 }
 
+
+def _trouble_templates(
+    name: str, headings: tuple[str, str], titles: tuple[str, str], facts: tuple[str, str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield a text about the delivery itself in both languages."""
+    words = ((ZH, "异常", "说明", "查看"), (EN, "Trouble", "What", "Open"))
+    for number, (language, trouble, what, look) in enumerate(words):
+        lines = [
+            f"### {headings[number]}",
+            f"- **{trouble}**: {{title}}",
+            f"- **{look}**: [{{url}}]({{url}})",
+        ]
+        variables = {"title": _text(titles[number]), "url": _link("/alarms/77")}
+        if facts is not None:
+            lines.insert(2, "{facts}")
+            variables["facts"] = _lines(f"- **{what}**: {facts[number]}")
+        heading = headings[number]
+        yield _template(name, language, heading, heading, "\n".join(lines), **variables)
+
+
 _BY_APPLICATION = {"channel": ChannelCode.WECHAT_API.value}
 
 TEMPLATES: tuple[dict[str, Any], ...] = (
@@ -199,125 +220,48 @@ TEMPLATES: tuple[dict[str, Any], ...] = (
         meeting_time=_time("2026-11-23 09:00"),
         location=_text("Meeting room, 2nd floor"),
     ),
-    _template(
+    *_trouble_templates(
         "channel_trouble",
-        ZH,
-        "渠道故障",
-        "渠道故障: {channel}",
-        "### 渠道故障: {channel}\n"
-        '> 原因：<font color="warning">{reason}</font>\n'
-        "> 连续失败：{failures} 次\n"
-        "> 自：{since}\n"
-        "暂缓的消息：{waiting} 条，修复后自动续发。\n"
-        "[打开渠道]({url})",
-        channel=_text("企业微信群机器人"),
-        reason=_text("机器人已被移出群（93000）"),
-        failures=_number("3"),
-        since=_time(),
-        waiting=_number("12"),
-        url=_link("/admin/notifications/channel/"),
+        ("通知系统异常", "Delivery in trouble"),
+        ("企业微信群机器人连续失败 3 次", "The WeCom group robot failed 3 times in a row"),
+        ("机器人已被移出群（93000）", "The robot was removed from the group (93000)"),
     ),
-    _template(
-        "channel_trouble",
-        EN,
-        "Channel in trouble",
-        "Channel in trouble: {channel}",
-        "### Channel in trouble: {channel}\n"
-        '> Reason: <font color="warning">{reason}</font>\n'
-        "> Failures in a row: {failures}\n"
-        "> Since: {since}\n"
-        "Messages on hold: {waiting}. They go on by themselves once it is mended.\n"
-        "[Open the channels]({url})",
-        channel=_text("WeCom group robot"),
-        reason=_text("the robot was removed from the group (93000)"),
-        failures=_number("3"),
-        since=_time(),
-        waiting=_number("12"),
-        url=_link("/admin/notifications/channel/"),
+    *_trouble_templates(
+        "backlog",
+        ("消息积压", "Backlog of messages"),
+        ("待发消息超过上限", "More messages wait than may"),
+        ("当前 1200 条，上限 1000 条", "1200 wait, the limit is 1000"),
     ),
-    _template(
+    *_trouble_templates(
         "channel_recovered",
-        ZH,
-        "渠道恢复",
-        "渠道恢复: {channel}",
-        '### 渠道恢复: {channel}\n<font color="info">已能发送</font>，故障自 {since}。\n'
-        "暂缓的 {waiting} 条消息继续发送。",
-        channel=_text("企业微信群机器人"),
-        since=_time(),
-        waiting=_number("12"),
-    ),
-    _template(
-        "channel_recovered",
-        EN,
-        "Channel recovered",
-        "Channel recovered: {channel}",
-        "### Channel recovered: {channel}\n"
-        '<font color="info">Sending again</font>; in trouble since {since}.\n'
-        "{waiting} messages on hold go on.",
-        channel=_text("WeCom group robot"),
-        since=_time(),
-        waiting=_number("12"),
+        ("通知系统已恢复", "Delivery has recovered"),
+        ("企业微信群机器人连续失败 3 次", "The WeCom group robot failed 3 times in a row"),
     ),
     _template(
         "flood_summary",
         ZH,
         "消息过多时的汇总",
-        "消息过多: {source}",
-        "### 消息过多: {source}\n"
-        "{since} 至 {until} 共 {count} 条，超过上限 {limit} 条，其余 {suppressed} 条没有单独发送。\n"
-        "[查看全部]({url})",
+        "消息过多，已限制",
+        "### 消息过多，已限制\n"
+        "来源 {source} 在 {since} 起的一分钟内另有 {suppressed} 条消息未发送。\n"
+        "[查看与重发]({url})",
         source=_text("quality.iqc"),
-        since=_time("2026-11-22 02:00"),
-        until=_time("2026-11-22 02:10"),
-        count=_number("160"),
-        limit=_number("60"),
+        since=_time(),
         suppressed=_number("100"),
-        url=_link("/admin/notifications/notification/"),
+        url=_link("/admin/notifications/notification/?reason__exact=flooded"),
     ),
     _template(
         "flood_summary",
         EN,
         "Summary of a flood of messages",
-        "Too many messages: {source}",
-        "### Too many messages: {source}\n"
-        "{count} between {since} and {until}, over the limit of {limit}; "
-        "the other {suppressed} were not sent one by one.\n"
-        "[See all]({url})",
+        "Too many messages, limited",
+        "### Too many messages, limited\n"
+        "In the minute from {since} on, {suppressed} more messages of {source} were not sent.\n"
+        "[See and resend them]({url})",
         source=_text("quality.iqc"),
-        since=_time("2026-11-22 02:00"),
-        until=_time("2026-11-22 02:10"),
-        count=_number("160"),
-        limit=_number("60"),
+        since=_time(),
         suppressed=_number("100"),
-        url=_link("/admin/notifications/notification/"),
-    ),
-    _template(
-        "backlog",
-        ZH,
-        "消息积压",
-        "消息积压: {count} 条",
-        '### 消息积压: <font color="warning">{count} 条</font>\n'
-        "> 上限：{limit} 条\n"
-        "> 最早一条等待自：{oldest}\n"
-        "[打开发送记录]({url})",
-        count=_number("1200"),
-        limit=_number("1000"),
-        oldest=_time(),
-        url=_link("/admin/notifications/notification/?status__exact=pending"),
-    ),
-    _template(
-        "backlog",
-        EN,
-        "Backlog of messages",
-        "Backlog: {count} messages",
-        '### Backlog: <font color="warning">{count} messages</font>\n'
-        "> Limit: {limit}\n"
-        "> The oldest waits since: {oldest}\n"
-        "[Open the log]({url})",
-        count=_number("1200"),
-        limit=_number("1000"),
-        oldest=_time(),
-        url=_link("/admin/notifications/notification/?status__exact=pending"),
+        url=_link("/admin/notifications/notification/?reason__exact=flooded"),
     ),
     _template(
         "alarm_raised",

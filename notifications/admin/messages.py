@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -147,7 +148,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                     ("event", "subject"),
                     "source",
                     "link_shown",
-                    "template_name",
+                    "template_used",
                     ("retries", "duplicate_badge"),
                     ("due_at", "expires_at"),
                     "dedupe_key",
@@ -184,6 +185,22 @@ class NotificationAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("链接"))
     def link_shown(self, row: Notification) -> SafeString | str:
         return link(row.link, row.link) if row.link.startswith("/") else row.link or DASH
+
+    @admin.display(description=gettext_lazy("模板"))
+    def template_used(self, row: Notification) -> SafeString | str:
+        """Name the text and the version that made the message; its history shows the words of then."""
+        if not row.template_name:
+            return DASH
+        language = dict(settings.LANGUAGES).get(row.template_language, row.template_language)
+        version = (
+            _("第 %(number)d 版") % {"number": row.template_version} if row.template_version else _("出厂")
+        )
+        words = f"{row.template_name} · {language} · {version}"
+        rows = NotificationTemplate.objects.filter(template_name=row.template_name)
+        template = rows.filter(language=row.template_language).first()
+        if template is None:
+            return words
+        return link(reverse("admin:notifications_notificationtemplate_history", args=[template.pk]), words)
 
     @admin.display(description=gettext_lazy("目标"), ordering="target")
     def target_text(self, row: Notification) -> str:

@@ -13,14 +13,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Max
 from django.db.models.functions import TruncMinute
+from django.urls import reverse
 from django.utils import timezone
 
 from notifications.choices import Reason, State
 from notifications.models import Flood, Notification
 from spc_site import clock
-from wecom import markdown
 
 log = logging.getLogger("notifications.flooding")
 
@@ -93,18 +94,20 @@ def _since(now: datetime) -> datetime:
 
 
 def _tell(flood: Flood) -> str:
-    from notifications.services.requests import send_notification
+    from notifications.services.requests import send_template_notification
 
-    # Not translated: the group reads it, not the person whose language is active here.
-    who = f"来源 {markdown.escape(flood.source)}" if flood.source else "同一目标"
-    at = f"{timezone.localtime(flood.minute):%m-%d %H:%M}"
-    return send_notification(
-        "消息过多，已限制",
-        f"### 消息过多，已限制\n{who}在 {at} 起的一分钟内另有 {flood.withheld} 条消息未发送，"
-        "可在通知记录中查看和重发。",
-        flood.channel,
+    log_url = reverse("admin:notifications_notification_changelist", query={"reason__exact": "flooded"})
+    return send_template_notification(
+        "flood_summary",
         flood.target,
-        2,
+        {
+            "source": flood.source or "—",
+            "since": flood.minute,
+            "suppressed": flood.withheld,
+            "url": settings.FRONTEND_URL.rstrip("/") + log_url,
+        },
+        priority=2,
+        channel=flood.channel,
         event="notifications.flooded",
         dedupe_key=f"notifications.flood:{flood.pk}",
         is_limited=False,

@@ -300,6 +300,18 @@ def test_the_list_marks_what_differs_from_the_shipped_text_and_the_button_restor
     assert "没有出厂文字" in page
 
 
+def test_a_message_names_the_version_that_made_it_and_leads_to_it(
+    keeper: Client, channel: ScriptedChannel
+) -> None:
+    row = _row()
+    row.content_template = "{meeting_title}"
+    templates.save_template(row)
+    message_id = send_template_notification("meeting_reminder", "IQC", {"meeting_title": "周会"})
+    message = Notification.objects.get(message_id=message_id)
+    page = keeper.get(reverse("admin:notifications_notification_change", args=[message.pk])).text
+    assert f'<a href="{_url(row, "history")}">meeting_reminder · 中文 · 第 2 版</a>' in page
+
+
 # --- test send ------------------------------------------------------------------------------
 
 
