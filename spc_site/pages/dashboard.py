@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +18,7 @@ from quality import selectors as quality
 from quality.choices import Status
 from quality.presenters import chart_labels, report_rows
 from quality.presenters.numbers import tone_of_cpk
-from spc_site.lib.svg import ChartSpec, ControlPanel, LayoutName, control_chart, render_responsive
+from spc_site.lib.svg import ChartSpec, Column, LayoutName, render_responsive, step_chart
 
 _SUPPLIERS, _LOTS = 7, 12
 _MATRIX_DAYS = 365
@@ -156,15 +156,17 @@ def _pareto(abnormal: Sequence[quality.AbnormalCount]) -> list[Ranked]:
 
 def _trend(days: Sequence[quality.Day]) -> SafeString:
     """Draw the abnormal items per day; a day without reports is a gap, not a zero."""
-    panel = ControlPanel("", [day.abnormal_entries if day.reports else None for day in days], decimals=0)
+    counts = [day.abnormal_entries if day.reports else None for day in days]
 
     def build(layout: LayoutName) -> ChartSpec:
-        return control_chart(
-            [panel],
+        return step_chart(
             title=_("每日异常项目"),
+            ticks=[f"{day.on:%m-%d}" if (days[-1].on - day.on).days % 5 == 0 else "" for day in days],
+            tips=[f"{day.on:%m-%d}\n{day.abnormal_entries}" if day.reports else "" for day in days],
+            columns=[Column(_("异常项目"), counts)],
+            whole=True,
             layout=layout,
-            labels=replace(chart_labels(), point="{}"),
-            point_labels=[f"{day.on:%m-%d}" for day in days],
+            labels=chart_labels(),
         )
 
     return SafeString(render_responsive(build))

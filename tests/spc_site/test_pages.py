@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -90,6 +91,14 @@ def test_the_dashboard_shows_the_day(client: Client) -> None:
     assert [(bar.name, bar.count, bar.width) for bar in context["pareto"]] == [("内径", 1, 100)]
     page = client.get("/").content.decode()
     assert "B-77" in page and "供应商甲 · B-77" in page
+
+
+def test_the_days_are_counted_from_zero_in_whole_items(client: Client) -> None:
+    _judged()
+    trend = str(client.get("/").context["trend"])
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", trend)
+    assert {"0", "1"} <= set(texts)
+    assert not any("." in text for text in texts)
 
 
 def test_the_dashboard_costs_the_same_for_little_and_for_much(client: Client) -> None:
