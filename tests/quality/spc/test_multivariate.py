@@ -165,3 +165,15 @@ def test_one_degree_of_freedom_is_enough_for_a_limit() -> None:
     assert phase_1 == pytest.approx((m - 1) * quantile, rel=1e-9)
     assert phase_2 == pytest.approx((m + 1) * quantile, rel=1e-9)
     assert all(value is None or np.isnan(value) for value in t2_limits(2, 2, 3, alpha=0.01))
+
+
+def test_few_large_subgroups_have_freedom_enough() -> None:
+    groups = RNG.normal(size=(5, 3, 3))  # 10 degrees of freedom
+    groups[..., 2] = groups[..., 0] - groups[..., 1]
+    assert hotelling_t2(groups).missing["limits"] is Missing.SINGULAR
+
+
+def test_one_subgroup_has_a_limit_for_later_ones_and_none_for_itself() -> None:
+    phase_1, phase_2 = t2_limits(1, 5, 2, alpha=0.01)
+    assert phase_1 is None or np.isnan(phase_1)
+    assert phase_2 == pytest.approx(2 * 2 * 4 / 3 * stats.f.isf(0.01, 2, 3), rel=1e-9)
