@@ -231,7 +231,7 @@ def history(
     request: HttpRequest,
     event: Annotated[str, Query(max_length=64, description="事件名；末尾的 * 表示以此开头")] = "",
     target: Annotated[str, Query(max_length=255)] = "",
-    text: Annotated[str, Query(max_length=100, description="标题或内容里的文字")] = "",
+    text: Annotated[str, Query(max_length=100, description="标题或内容里的文字，看最近的两万条")] = "",
     since: Annotated[AwareDatetime | None, Query(description="创建时间从，带时区")] = None,
     until: Annotated[AwareDatetime | None, Query(description="创建时间至（不含），带时区")] = None,
     status: State | None = None,

@@ -22,7 +22,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, Sum
 from django.dispatch import Signal
 from django.urls import reverse
 from django.utils import timezone
@@ -37,6 +37,7 @@ from notifications.models import (
     Budget,
     Channel,
     DeliveryAttempt,
+    Flood,
     Notification,
     Recipient,
     Trouble,
@@ -260,6 +261,25 @@ def backlog(look: Look) -> Iterator[Finding]:
 
 def _is_waiting(row: dict[str, Any]) -> bool:
     return row["status"] in (State.PENDING, State.SENDING, State.HELD)
+
+
+_FLOOD_IS_NEWS_FOR = timedelta(minutes=10)
+
+
+@rule("flooding")
+def flooding(look: Look) -> Iterator[Finding]:
+    """A source or a target gets more messages than the limits let through."""
+    recent = Flood.objects.filter(minute__gt=look.now - _FLOOD_IS_NEWS_FOR)
+    for flood in recent.values("source").annotate(withheld=Sum("withheld")).order_by("-withheld")[:5]:
+        yield Finding(
+            key=f"flooding:{flood['source']}"[:120],
+            severity=Severity.WARNING,
+            title=_("消息过多，已限制：%(source)s") % {"source": flood["source"] or _("未注明来源")},
+            description=_("超过每分钟上限的消息记为未发送，可以重发；报警的优先级 1 不受限。"),
+            value=ngettext("%(count)d 条消息", "%(count)d 条消息", flood["withheld"])
+            % {"count": flood["withheld"]},
+            link=reverse("admin:notifications_flood_changelist"),
+        )
 
 
 @rule("stalled")

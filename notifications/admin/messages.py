@@ -134,6 +134,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                     ("state_badge", "reason_text"),
                     "error_message",
                     ("channel", "target_text", "priority"),
+                    "reserves",
                     "shown_as",
                 )
             },
@@ -151,7 +152,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                     "template_used",
                     ("retries", "duplicate_badge"),
                     ("due_at", "expires_at"),
-                    "dedupe_key",
+                    ("dedupe_key", "repeats"),
                     "correlation_id",
                     "payload",
                 ),
@@ -205,6 +206,20 @@ class NotificationAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("目标"), ordering="target")
     def target_text(self, row: Notification) -> str:
         return target_shown(row)
+
+    @admin.display(description=gettext_lazy("后备"))
+    def reserves(self, row: Notification) -> str:
+        """Show the further ways of the message, in order; contacts as this person may see them."""
+        hides = row.hides_contacts  # type: ignore[attr-defined]
+        names = channel_names()
+        return (
+            " → ".join(
+                f"{names.get(way['channel'], way['channel'])}"
+                f" {safety.mask_contacts(way['target']) if hides else way['target']}"
+                for way in row.fallbacks
+            )
+            or DASH
+        )
 
     @admin.display(description="")
     def story(self, row: Notification) -> SafeString:

@@ -20,11 +20,15 @@ from django.utils.translation import gettext as _
 from accounts import acting
 from notifications import defaults, rendering
 from notifications import variables as declarations
+from notifications.choices import VariableType
 from notifications.models import NotificationTemplate, TemplateVersion
 from notifications.models.templates import TEXT_FIELDS
 from notifications.rendering import Prepared, RenderError
 from notifications.services import audit
 from spc_site.errors import AppError, Conflict
+
+BUILT_IN = {"mention": declarations.Variable("mention", VariableType.USERID, "lin.qc")}
+"""What every template may name without declaring it: whom the route of the message calls."""
 
 # --- finding and filling --------------------------------------------------------------------
 
@@ -73,7 +77,7 @@ def fill(template: NotificationTemplate, values: Mapping[str, object]) -> Text:
 
 def sample_values(template: NotificationTemplate) -> dict[str, object]:
     """Return the samples of a template as the values that a sender would give."""
-    return samples(declarations.read(template.variables))
+    return samples(BUILT_IN | declarations.read(template.variables))
 
 
 def samples(variables: Mapping[str, declarations.Variable]) -> dict[str, object]:
@@ -92,6 +96,7 @@ def problems(template: NotificationTemplate) -> dict[str, list[str]]:
         return {"variables": [str(error)]}
     if wrong := declarations.problems(variables):
         found["variables"] = wrong
+    variables = BUILT_IN | variables
     types = declarations.types(variables)
     values = samples(variables)
     for field in ("title_template", "content_template"):

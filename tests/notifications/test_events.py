@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Profile
+from notifications import monitoring
 from notifications.channels import base
 from notifications.choices import Reason, State
 from notifications.models import (
@@ -23,9 +24,17 @@ from notifications.models import (
     Recipient,
     Route,
     RouteStep,
+    Trouble,
 )
 from notifications.routing import Event
-from notifications.services import deliver_due, get_notification_status, notify, send_notification
+from notifications.services import (
+    deliver_due,
+    get_notification_status,
+    notify,
+    resend,
+    send_notification,
+    templates,
+)
 from notifications.services.flooding import tell
 from spc_site.errors import AppError
 from tests import builders
@@ -222,6 +231,46 @@ def test_a_template_that_can_mention_needs_nobody_to_mention(channel: ScriptedCh
     assert Notification.objects.get().content == "周会"
 
 
+def test_a_template_may_mention_without_declaring_it() -> None:
+    template = NotificationTemplate(template_name="t", title_template="x", content_template="{mention}")
+    assert templates.problems(template) == {}
+    template.content_template = "{mentoin}"
+    assert "content_template" in templates.problems(template)
+
+
+def test_each_person_reads_their_own_language_and_a_group_the_plants(channel: ScriptedChannel) -> None:
+    user = builders.person()
+    Profile.objects.create(user=user, wecom_userid="by.profile", language="en")
+    _route(
+        ("wechat_bot", "HALL"),
+        RouteStep(recipient=_person(wecom_userid="by.row", language="en")),
+        RouteStep(recipient=_person(wecom_userid="", user=user)),
+        RouteStep(recipient=_person(wecom_userid="plain")),
+    )
+    notify(_event(template="meeting_reminder", variables=MEETING))
+    languages = dict(Notification.objects.values_list("target", "template_language"))
+    assert languages == {"HALL": "zh-hans", "by.row": "en", "by.profile": "en", "plain": "zh-hans"}
+    texts = dict(Notification.objects.values_list("target", "title"))
+    assert texts["by.row"] == texts["by.profile"] != texts["HALL"] == texts["plain"]
+
+
+def test_a_resend_takes_the_way_and_the_reserves_of_its_message(channel: ScriptedChannel) -> None:
+    _route(
+        RouteStep(channel="wechat_bot", target="HALL", mentions="lin"),
+        RouteStep(channel="email", target="a@example.com", is_reserve=True),
+    )
+    notify(_event(template="production_alert", variables={"project_name": "线"}))
+    dead = Notification.objects.get()
+    assert dead.status == State.DEAD
+    NotificationTemplate.objects.filter(template_name="production_alert").update(
+        content_template="{project_name}"
+    )
+    again = resend(dead, user=builders.person())
+    assert (again.status, again.channel, again.target) == (State.PENDING, "wechat_bot", "HALL")
+    assert again.content == "线\n<@lin>"
+    assert again.fallbacks == dead.fallbacks == [{"channel": "email", "target": "a@example.com"}]
+
+
 # --- how often, when ------------------------------------------------------------------------
 
 
@@ -391,3 +440,43 @@ def test_later_minutes_are_told_and_older_ones_are_not_told_again(
         tell()
     assert sorted(Flood.objects.values_list("withheld", flat=True)) == [1, 2, 3]
     assert Notification.objects.filter(event="notifications.flooded").count() == 3
+
+
+def test_the_firing_of_the_rule_is_a_trouble_that_the_operator_sees(channel: ScriptedChannel) -> None:
+    Flood.objects.create(
+        source="plc", channel="wechat_bot", target="IQC", minute=timezone.now(), withheld=8000
+    )
+    monitoring.watch()
+    trouble = Trouble.objects.get(key="flooding:plc")
+    assert "plc" in trouble.title
+    assert "8000" in trouble.value
+
+
+def test_the_cost_of_the_limits_does_not_grow_with_the_log() -> None:
+    """One index holds what each look needs, without the rows that were withheld."""
+    since = timezone.now() - timedelta(seconds=60)
+    for field in ("source", "target"):
+        recent = Notification.objects.filter(**{field: "x", "created_at__gt": since})
+        plan = (
+            recent.exclude(reason=Reason.FLOODED).order_by("-created_at").values_list("created_at").explain()
+        )
+        if connection.vendor == "sqlite":
+            assert f"COVERING INDEX notifications_{field}_window" in plan, plan
+            assert "TEMP B-TREE" not in plan, plan
+
+
+def test_ten_thousand_from_one_source_are_each_kept_or_sent_and_told_once(
+    channel: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scaled to a hundredth; the cost of one is the same at any number."""
+    for key in ("most_per_source_minute", "most_per_target_minute"):
+        NotificationConfig.objects.create(config_key=key, config_value="20")
+    minute = timezone.now().replace(second=0, microsecond=0)
+    _at(monkeypatch, minute)
+    costs = [len(_queries(lambda number=number: _send(number, source="loop"))) for number in range(100)]
+    assert len(set(costs[:20])) == len(set(costs[20:])) == 1
+    assert Notification.objects.filter(status=State.PENDING).count() == 20
+    assert Notification.objects.filter(reason=Reason.FLOODED, payload="").count() == 80
+    _at(monkeypatch, minute + timedelta(seconds=90))
+    tell()
+    assert "80 条" in Notification.objects.get(event="notifications.flooded").content

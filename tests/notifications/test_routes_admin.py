@@ -251,3 +251,15 @@ def test_numbers_are_masked_for_who_may_not_see_contacts(client: Client, channel
 def test_the_question_is_asked_without_writing_anything(admin: Client, channel: ScriptedChannel) -> None:
     _ask(admin)
     assert not Notification.objects.exists()
+
+
+def test_a_message_shows_its_reserves_and_how_often_it_was_asked_for(client: Client) -> None:
+    row = builders.notification(fallbacks=[{"channel": "sms", "target": "13812345678"}], repeats=41)
+    url = reverse("admin:notifications_notification_change", args=[row.pk])
+    client.force_login(builders.person("质量经理"))
+    page = client.get(url).text
+    assert "短信 138••••5678" in page
+    assert "13812345678" not in page
+    assert ">41<" in page
+    client.force_login(builders.person("通知管理员"))
+    assert "短信 13812345678" in client.get(url).text
