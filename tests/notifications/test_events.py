@@ -36,6 +36,7 @@ from notifications.services import (
     templates,
 )
 from notifications.services.flooding import tell
+from spc_site import clock
 from spc_site.errors import AppError
 from tests import builders
 from tests.notifications.conftest import ScriptedChannel
@@ -162,7 +163,9 @@ def test_addresses_of_the_user_serve_where_the_recipient_has_none(channel: Scrip
 
 
 def _at(monkeypatch: pytest.MonkeyPatch, moment: Any) -> None:
+    """Let both clocks stand: that of the rows and that of the processes."""
     monkeypatch.setattr(timezone, "now", lambda: moment)
+    monkeypatch.setattr(clock, "now", lambda: moment)
 
 
 @pytest.fixture
