@@ -362,3 +362,15 @@ def test_mirrored_values_have_mirrored_limits_and_violations() -> None:
     mirrored = [(v.rule, v.point, flip[v.side]) for v in one.primary.violations]
     assert sorted((v.rule, v.point, v.side) for v in mirror.primary.violations) == sorted(mirrored)
     assert mirror.secondary.points[1:].tolist() == one.secondary.points[1:].tolist()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "modal"), [([2, 2, 4, 4, 4], 4), ([4, 4, 2, 2, 2, 2], 2), ([3, 5, 3, 5], 5)]
+)
+def test_between_lots_counts_with_the_usual_size(sizes: list[int], modal: int) -> None:
+    """Of equally frequent sizes the larger one."""
+    rng = np.random.default_rng(12)
+    lots = [(rng.normal(10, 1) + rng.normal(0, 0.05, size)).tolist() for size in sizes]
+    (stage,) = control_chart(Subgroups(lots), Plan(chart="three_way", subgroup_size=5)).stages
+    expected = stage.sigma_points**2 - stage.sigma_within**2 / modal
+    assert stage.sigma_between == pytest.approx(math.sqrt(expected), rel=1e-12)
