@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from statistics import median
 from typing import Any
 
 from django.conf import settings
@@ -30,7 +31,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
-from notifications import channels, config, routing
+from notifications import channels, config, routing, selectors
 from notifications.causes import Cause, cause_of
 from notifications.choices import ChannelCode, Reason, Severity, State, channel_names
 from notifications.models import (
@@ -38,6 +39,7 @@ from notifications.models import (
     Channel,
     DeliveryAttempt,
     Flood,
+    HourlyFigure,
     Notification,
     Recipient,
     Trouble,
@@ -333,6 +335,78 @@ def silent(look: Look) -> Iterator[Finding]:
             % {"minutes": look.span("alarm_silence_minutes").total_seconds() / 60},
             link=_page_of(switch) if switch else _log(channel__exact=code),
             avoid_channel=code,
+        )
+
+
+@rule("ledger")
+def ledger_mismatch(look: Look) -> Iterator[Finding]:
+    """Messages or attempts cannot be accounted for: what may never happen, so that it is looked at."""
+    day = look.now - timedelta(days=1)
+    found = []
+    books = selectors.ledger(since=day)
+    if not books.balances:
+        found.append(
+            _(
+                "新建 %(created)d ≠ 送达 %(sent)d + 死信 %(dead)d + 未发送 %(suppressed)d"
+                " + 取消 %(cancelled)d + 未完 %(open)d"
+            )
+            % {
+                name: getattr(books, name)
+                for name in ("created", "sent", "dead", "suppressed", "cancelled", "open")
+            }
+        )
+    # The figures were written while the messages were there: fewer messages now means that some are gone.
+    first, last = _hour(look.now - timedelta(hours=22)), _hour(look.now - timedelta(hours=2))
+    known = statistics.total(statistics.figures(since=first, until=last)).created
+    there = Notification.objects.filter(created_at__gte=first, created_at__lt=last, is_test=False).count()
+    if there < known:
+        found.append(_("统计过 %(known)d 条，现在只有 %(there)d 条") % {"known": known, "there": there})
+    endless = (
+        DeliveryAttempt.objects.filter(
+            outcome="", started_at__gte=day, started_at__lt=look.now - timedelta(minutes=10)
+        )
+        .exclude(notification__status=State.SENDING)
+        .count()
+    )
+    if endless:
+        found.append(_("%(count)d 次发送没有写下结果") % {"count": endless})
+    if found:
+        yield Finding(
+            key="ledger:all",
+            severity=Severity.CRITICAL,
+            title=_("消息账目不符"),
+            description="\n".join(found),
+            link=reverse("admin:notifications_notification_changelist"),
+            hold=timedelta(minutes=2),
+        )
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+@rule("unusual")
+def unusual_volume(look: Look) -> Iterator[Finding]:
+    """Far more messages in an hour than at this hour of the last seven days: a program may have gone wild."""
+    this = _hour(look.now)
+    hours = [this - timedelta(days=days) for days in range(1, 8)]
+    usual = dict.fromkeys(hours, 0)
+    rows = HourlyFigure.objects.filter(hour__in=hours)
+    for hour, created in rows.order_by().values_list("hour").annotate(Sum("created")):
+        usual[hour] = created
+    middle = median(usual.values())
+    count = statistics.total(statistics.figures(since=this, until=this + timedelta(hours=1))).created
+    limit = max(look.limit("unusual_factor", "unusual:all") * middle, look.values["unusual_floor"])
+    if count >= limit:
+        yield Finding(
+            key="unusual:all",
+            severity=Severity.WARNING,
+            title=_("消息数量异常"),
+            description=_("这一小时的消息远多于平时（前 7 天同一小时的中位数 %(middle)d 条）；请看来源。")
+            % {"middle": middle},
+            value=str(count),
+            threshold=f"{limit:g}",
+            link=_log(**{"from": f"{timezone.localtime(this):%Y-%m-%dT%H:%M}"}),
         )
 
 

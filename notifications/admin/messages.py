@@ -70,7 +70,10 @@ _RUN_TONES = {BulkResend.Run.RUNNING: "blue", BulkResend.Run.DONE: "green", Bulk
 
 
 class AttemptInline(ReadOnlyInline):
+    """The attempts as they stand in the table; the story above tells them in words."""
+
     model = DeliveryAttempt
+    classes = ("collapse",)
     fields = (
         "number",
         "started_at",
@@ -322,10 +325,9 @@ class NotificationAdmin(ReadOnlyAdmin):
             "title": _("死信"),
             "opts": self.opts,
             "days": _DEAD_SHOWN_FOR.days,
-            "groups": [
-                dead_row(group, may_resend=self.has_resend_permission(request))
-                for group in bulk.dead_groups(since=_DEAD_SHOWN_FOR)
-            ],
+            "reasons": dead_reasons(
+                bulk.dead_groups(since=_DEAD_SHOWN_FOR), may_resend=self.has_resend_permission(request)
+            ),
             "runs": BulkResend.objects.select_related("requested_by")[:5],
             "runs_url": list_url(BulkResend),
         }
@@ -488,49 +490,77 @@ def tell_run(request: HttpRequest, run: BulkResend) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DeadRow:
-    """One group of dead letters on its page."""
+    """Dead letters of one reason, channel and template."""
 
-    reason: str
-    advice: str | Promise
     channel: str
     template_name: str
     count: int
     latest: Notification
     list_url: str
     resend_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadReason:
+    """Dead letters of one reason: what mends it, and what can be sent again then."""
+
+    label: str
+    advice: str | Promise
+    count: int
     fix_url: str
     fix_text: str
+    list_url: str
+    resend_url: str
+    rows: list[DeadRow]
 
 
-def dead_row(group: bulk.DeadGroup, *, may_resend: bool) -> DeadRow:
-    """Return a group with the pages that mend it."""
-    filters = {"status__exact": State.DEAD, "reason__exact": group.reason, "channel__exact": group.channel}
-    if group.template_name:
-        filters["template"] = group.template_name
+def dead_reasons(groups: Sequence[bulk.DeadGroup], *, may_resend: bool) -> list[DeadReason]:
+    """Return the groups by reason, the most first, with the pages that mend them."""
+    by_reason: dict[str, list[bulk.DeadGroup]] = {}
+    for group in groups:
+        by_reason.setdefault(group.reason, []).append(group)
     start = timezone.localtime() - _DEAD_SHOWN_FOR
-    filters["from"] = f"{start:%Y-%m-%dT%H:%M}"
-    fix_url, fix_text = list_url(Channel), _("看渠道")
-    if group.reason in (Reason.BAD_TEMPLATE, Reason.REFUSED, Reason.TOO_LONG) and group.template_name:
-        fix_url, fix_text = list_url(NotificationTemplate, q=group.template_name), _("改模板")
-    elif group.reason == Reason.RECIPIENT:
-        fix_url, fix_text = list_url(Recipient), _("看收件人")
-    url = list_url(Notification, **filters)
-    return DeadRow(
-        reason=str(Reason(group.reason).label) if group.reason else DASH,
-        advice=REASON_ADVICE.get(group.reason, ""),
-        channel=channel_names().get(group.channel, group.channel),
-        template_name=group.template_name,
-        count=group.count,
-        latest=group.latest,
-        list_url=url,
-        resend_url=(
-            _with_query("admin:notifications_notification_resend_matching", url.partition("?")[2])
-            if may_resend
-            else ""
-        ),
-        fix_url=fix_url,
-        fix_text=fix_text,
-    )
+    names = channel_names()
+
+    def urls(**filters: str) -> tuple[str, str]:
+        filters = {"status__exact": State.DEAD, "from": f"{start:%Y-%m-%dT%H:%M}", **filters}
+        url = list_url(Notification, **{name: value for name, value in filters.items() if value})
+        matching = _with_query("admin:notifications_notification_resend_matching", url.partition("?")[2])
+        return url, matching if may_resend else ""
+
+    found = []
+    for reason, some in by_reason.items():
+        fix_url, fix_text = _fix_of(reason, some)
+        url, resend_url = urls(reason__exact=reason)
+        rows = []
+        for group in some:
+            own = urls(reason__exact=reason, channel__exact=group.channel, template=group.template_name)
+            name = names.get(group.channel, group.channel)
+            rows.append(DeadRow(name, group.template_name, group.count, group.latest, *own))
+        found.append(
+            DeadReason(
+                label=str(Reason(reason).label) if reason else DASH,
+                advice=REASON_ADVICE.get(reason, ""),
+                count=sum(group.count for group in some),
+                fix_url=fix_url,
+                fix_text=fix_text,
+                list_url=url,
+                resend_url=resend_url,
+                rows=rows,
+            )
+        )
+    return sorted(found, key=lambda one: -one.count)
+
+
+def _fix_of(reason: str, groups: Sequence[bulk.DeadGroup]) -> tuple[str, str]:
+    """Return the page on which a reason is put right, and its name."""
+    templates = {group.template_name for group in groups}
+    if reason in (Reason.BAD_TEMPLATE, Reason.REFUSED, Reason.TOO_LONG) and templates - {""}:
+        search = {"q": templates.pop()} if len(templates) == 1 else {}
+        return list_url(NotificationTemplate, **search), _("改模板")
+    if reason == Reason.RECIPIENT:
+        return list_url(Recipient), _("看收件人")
+    return list_url(Channel), _("看渠道")
 
 
 # --- the file -----------------------------------------------------------------------------------

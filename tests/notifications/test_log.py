@@ -333,30 +333,35 @@ def test_dead_letters_stand_by_reason_with_the_fix_and_the_resend_of_each(keeper
         message(State.DEAD, reason=Reason.BAD_TEMPLATE, template_name="iqc_summary", at=now)
     message(State.DEAD, reason=Reason.RETRIES_USED, error_message="连接被拒绝", at=now)
     message(State.DEAD, reason=Reason.REFUSED, at=now - timedelta(days=30))
+    message(State.DEAD, reason=Reason.BAD_TEMPLATE, template_name="oqc_summary", at=now)
     response = keeper.get(reverse(DEAD))
-    groups = response.context["groups"]
-    assert [(group.reason, group.count) for group in groups] == [("模板有误", 3), ("重试次数用尽", 1)]
+    reasons = response.context["reasons"]
+    assert [(reason.label, reason.count) for reason in reasons] == [("模板有误", 4), ("重试次数用尽", 1)]
+    assert [(row.template_name, row.count) for row in reasons[0].rows] == [
+        ("iqc_summary", 3),
+        ("oqc_summary", 1),
+    ]
     assert "改好模板" in response.text
     assert "连接被拒绝" in response.text
-    assert "iqc_summary" in groups[0].fix_url
-    assert keeper.get(groups[0].fix_url).status_code == 200
-    assert len(keeper.get(groups[0].list_url).context["cl"].result_list) == 3
-    assert keeper.get(groups[0].resend_url).context["count"] == 3
+    assert reverse("admin:notifications_notificationtemplate_changelist") in reasons[0].fix_url
+    for one, count in ((reasons[0], 4), (reasons[0].rows[0], 3), (reasons[1], 1)):
+        assert len(keeper.get(one.list_url).context["cl"].result_list) == count
+        assert keeper.get(one.resend_url).context["count"] == count
 
 
 def test_what_was_sent_again_is_no_dead_letter_any_more(keeper: Client) -> None:
     dead = message(State.DEAD, at=datetime.now(UTC))
     post(keeper, {"status__exact": "dead"})
     assert dead.resends.exists()
-    assert keeper.get(reverse(DEAD)).context["groups"] == []
+    assert keeper.get(reverse(DEAD)).context["reasons"] == []
     dead.resends.update(status=State.DEAD)
-    assert len(keeper.get(reverse(DEAD)).context["groups"]) == 1
+    assert len(keeper.get(reverse(DEAD)).context["reasons"]) == 1
 
 
 def test_who_may_only_read_finds_no_resend_among_the_dead(client: Client) -> None:
     message(State.DEAD, at=datetime.now(UTC))
     client.force_login(builders.person("质量经理"))
-    assert client.get(reverse(DEAD)).context["groups"][0].resend_url == ""
+    assert client.get(reverse(DEAD)).context["reasons"][0].resend_url == ""
 
 
 # --- when it will go ----------------------------------------------------------------------------

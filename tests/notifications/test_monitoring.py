@@ -16,6 +16,7 @@ from notifications.models import (
     Budget,
     Channel,
     DeliveryAttempt,
+    HourlyFigure,
     Notification,
     NotificationConfig,
     Recipient,
@@ -24,6 +25,7 @@ from notifications.models import (
     Trouble,
 )
 from notifications.policy import Decision
+from notifications.services import statistics
 from spc_site import clock
 from tests import builders
 from tests.notifications.conftest import ScriptedChannel
@@ -249,6 +251,65 @@ def test_waiting_for_a_budget_is_no_error_and_a_few_requests_are_no_statistic() 
     assert keys() == set()
     DeliveryAttempt.objects.all().delete()
     requests(3, "retry")
+    monitoring.watch()
+    assert keys() == set()
+
+
+def test_the_books_balance_whatever_state_messages_are_in(time: Clock) -> None:
+    digest = message(State.SENT, is_digest=True)
+    for state in State:
+        message(state, merged_into=digest if state == State.MERGED else None, next_at=START)
+    monitoring.watch()
+    assert "ledger:all" not in keys()
+
+
+def test_a_merged_message_without_its_digest_is_told_after_it_has_lasted(time: Clock) -> None:
+    message(State.MERGED)
+    monitoring.watch()
+    assert Trouble.objects.get().told_at is None
+    time.on(minutes=2)
+    monitoring.watch()
+    row = Trouble.objects.get(key="ledger:all")
+    assert row.told_at is not None
+    assert "新建 1 ≠ 送达 0" in row.description
+
+
+def test_a_message_that_was_counted_and_is_gone_is_told(time: Clock) -> None:
+    rows = [message(State.SENT, age=timedelta(hours=5)) for _each in range(3)]
+    statistics.roll_up(since=START - timedelta(hours=6), until=START)
+    monitoring.watch()
+    assert keys() == set()
+    rows[0].delete()
+    monitoring.watch()
+    assert "统计过 3 条，现在只有 2 条" in Trouble.objects.get().description
+
+
+def test_an_attempt_without_an_end_is_told_unless_it_is_still_under_way(time: Clock) -> None:
+    row = message(State.SENT)
+    old = {"number": 1, "channel": "wechat_bot", "started_at": START - timedelta(minutes=11)}
+    DeliveryAttempt.objects.create(notification=row, outcome="sent", duration_ms=1, **old)
+    DeliveryAttempt.objects.create(notification=message(State.SENDING), **old)
+    monitoring.watch()
+    assert keys() == set()
+    DeliveryAttempt.objects.create(notification=row, **(old | {"number": 2}))
+    monitoring.watch()
+    assert "1 次发送没有写下结果" in Trouble.objects.get().description
+
+
+@pytest.mark.parametrize(("count", "found"), [(49, False), (50, True)])
+def test_five_times_the_usual_number_of_messages_in_an_hour_is_told(
+    time: Clock, count: int, found: bool
+) -> None:
+    for days, usual in enumerate((10, 9, 11, 10, 200, 10, 2), start=1):  # the median is 10
+        HourlyFigure.objects.create(channel="email", hour=START - timedelta(days=days), created=usual)
+    HourlyFigure.objects.create(channel="email", hour=START, created=count - 5)
+    HourlyFigure.objects.create(channel="wechat_bot", hour=START, created=5)
+    monitoring.watch()
+    assert ("unusual:all" in keys()) is found
+
+
+def test_a_few_messages_where_there_were_none_are_not_unusual() -> None:
+    HourlyFigure.objects.create(channel="email", hour=START, created=29)
     monitoring.watch()
     assert keys() == set()
 
