@@ -35,7 +35,13 @@ PASSWORD = VAR / "demo_password"
 LOG_LIMIT_BYTES = 5 * 1024 * 1024
 PATIENCE_S = 15.0
 DEMO_KEYS = {"IQC": "demo-iqc", "OQC": "demo-oqc", "ENERGY": "demo-energy"}
-KEY_VARIABLES = (*(f"{name}_WEBHOOK_KEY" for name in DEMO_KEYS), "WECHAT_BOT_WEBHOOK")
+DEMO_APP = {"WECHAT_CORP_ID": "demo-corp", "WECHAT_CORP_SECRET": "demo-secret", "WECHAT_AGENT_ID": "1000002"}
+KEY_VARIABLES = (
+    *(f"{name}_WEBHOOK_KEY" for name in DEMO_KEYS),
+    "WECHAT_BOT_WEBHOOK",
+    "WECHAT_CORP_SECRET",
+    "EMAIL_URL",
+)
 MANAGE = (str(environment.PYTHON), str(ROOT / "manage.py"))
 MANAGER = ROOT / "devtools" / "manager.py"
 
@@ -236,6 +242,7 @@ class System:
                 f"http://127.0.0.1:{sandbox_port}/cgi-bin/webhook/send?key="
             )
             self._environment |= {f"{name}_WEBHOOK_KEY": key for name, key in DEMO_KEYS.items()}
+            self._environment |= {"WECHAT_API_BASE_URL": f"http://127.0.0.1:{sandbox_port}", **DEMO_APP}
 
     # --- the parts ----------------------------------------------------------------------------
 
@@ -280,7 +287,8 @@ class System:
     def _start_sandbox(self) -> None:
         keys = [word for name, key in DEMO_KEYS.items() for word in ("--key", f"{name}={key}")]
         port, store = str(self._memory["sandbox_port"]), str(VAR / "sandbox.jsonl")
-        self._start("sandbox", *MANAGE, "wecom_sandbox", "--port", port, *keys, "--store", store)
+        app = ("--app", ":".join(DEMO_APP.values()))
+        self._start("sandbox", *MANAGE, "wecom_sandbox", "--port", port, *keys, *app, "--store", store)
 
     def _web_argv(self) -> list[str]:
         argv = [str(environment.PYTHON), "-m", "gunicorn", "--bind", f"fd://{self._listener.fileno()}"]

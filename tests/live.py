@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import services
-from wecom.sandbox import DEMO_KEYS
+from wecom.sandbox import DEMO_APP, DEMO_KEYS
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
@@ -138,6 +138,10 @@ class LiveSystem:
             "ALLOW_HTTP": "true",
             "WEBHOOK_BASE_URL": f"{self.sandbox_url}/cgi-bin/webhook/send?key=",
             **{f"{name}_WEBHOOK_KEY": key for name, key in KEY_OF_GROUP.items()},
+            "WECHAT_API_BASE_URL": self.sandbox_url,
+            "WECHAT_CORP_ID": DEMO_APP.corp_id,
+            "WECHAT_CORP_SECRET": DEMO_APP.secret,
+            "WECHAT_AGENT_ID": str(DEMO_APP.agent_id),
         }
         self._processes: list[subprocess.Popen[bytes]] = []
         self._redis: services.Redis | None = None

@@ -23,6 +23,8 @@ LOCAL = "http://127.0.0.1:8790/cgi-bin/webhook/send?key="
 def local(settings: Any) -> Any:
     settings.WEBHOOK_BASE_URL = LOCAL
     settings.WECHAT_BOT_WEBHOOK = ""
+    settings.WECHAT_CORP_SECRET = "secret"
+    settings.WECHAT_API_BASE_URL = "http://127.0.0.1:8790"
     return settings
 
 
@@ -32,6 +34,7 @@ def local(settings: Any) -> Any:
         ("WEBHOOK_BASE_URL", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key="),
         ("WEBHOOK_BASE_URL", "http://10.0.0.7/cgi-bin/webhook/send?key="),
         ("WECHAT_BOT_WEBHOOK", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=PLANTED"),
+        ("WECHAT_API_BASE_URL", "https://qyapi.weixin.qq.com"),
     ],
 )
 def test_it_refuses_to_start_beside_real_robots_and_says_why(local: Any, name: str, url: str) -> None:

@@ -28,7 +28,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 @pytest.fixture
 def sandbox(clock: Clock) -> Iterator[SandboxServer]:
     apps = [SandboxApp(CORP, SECRET, AGENT), SandboxApp(CORP, "other-secret", 1000003)]
-    with SandboxServer(apps=apps, unknown_users=["Ghost"], clock=clock) as server:
+    with SandboxServer(apps=apps, unknown=["Ghost"], clock=clock) as server:
         yield server
 
 

@@ -358,7 +358,7 @@ def test_the_control_reaches_tokens_users_and_the_memory(sandbox: SandboxServer,
     for action in ({"action": "expire_tokens"}, {"action": "withdraw_tokens"}, {"action": "forget"}):
         assert requests.post(control, json=action, timeout=5).status_code == 200
     requests.post(control, json={"action": "unknown_users", "users": ["Ghost"]}, timeout=5)
-    assert sandbox.apps.unknown_users == {"ghost"}
+    assert sandbox.apps.unknown == {"ghost"}
     assert sandbox.messages == []
 
 

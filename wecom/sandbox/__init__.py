@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from wecom.sandbox.faults import Fault, Mode
 from wecom.sandbox.ledger import Received
-from wecom.sandbox.server import DEMO_KEYS, SandboxServer
+from wecom.sandbox.server import DEMO_APP, DEMO_KEYS, SandboxServer
 
-__all__ = ["DEMO_KEYS", "Fault", "Mode", "Received", "SandboxServer"]
+__all__ = ["DEMO_APP", "DEMO_KEYS", "Fault", "Mode", "Received", "SandboxServer"]

@@ -22,6 +22,7 @@ _DIGESTS_KEPT = 100_000
 _WRONG_SECRETS = 10  # the vendor states no number for "many"; the block lasts an hour
 _WRONG_SECRETS_SPAN_S = 3600.0
 _PER_MEMBER = 30  # a minute; more is dropped without a word
+_PER_MEMBER_AND_HOUR = 1000
 _UPLOAD_LIMITS = {
     "file": rules.FILE_LIMIT,
     "image": 10 * 1024 * 1024,
@@ -46,8 +47,22 @@ class _Token:
     is_withdrawn: bool = False
 
 
+class _Member:
+    """How many messages one member gets: what is over the limits is dropped without a word."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._minute = Window(_PER_MEMBER, 60.0, clock)
+        self._hour = Window(_PER_MEMBER_AND_HOUR, 3600.0, clock)
+
+    def take(self) -> bool:
+        return self._hour.used() < _PER_MEMBER_AND_HOUR and self._minute.take() and self._hour.take()
+
+
 class AppDesk:
-    """What an application may call; `users` is the address book (None: everybody but `unknown_users`)."""
+    """What an application may call; `users` is the address book (None: everybody but the unknown).
+
+    `unknown` names who does not exist: userids, `party:2`, `tag:7`.
+    """
 
     def __init__(
         self,
@@ -59,11 +74,11 @@ class AppDesk:
         clock: Callable[[], float],
         token_life_s: int = 7200,
         users: Collection[str] | None = None,
-        unknown_users: Collection[str] = (),
+        unknown: Collection[str] = (),
     ) -> None:
         self.apps = tuple(apps)
         self.users = None if users is None else {user.lower() for user in users}
-        self.unknown_users = {user.lower() for user in unknown_users}
+        self.unknown = {name.lower() for name in unknown}
         self.calls: Counter[str] = Counter()
         self._ledger = ledger
         self._faults = faults
@@ -73,7 +88,7 @@ class AppDesk:
         self._lock = threading.Lock()
         self._tokens: dict[str, _Token] = {}
         self._wrong_secrets = Window(_WRONG_SECRETS, _WRONG_SECRETS_SPAN_S, clock)
-        self._members: dict[str, Window] = defaultdict(lambda: Window(_PER_MEMBER, 60.0, clock))
+        self._members: dict[str, _Member] = defaultdict(lambda: _Member(clock))
         self._sent: dict[bytes, tuple[float, str]] = {}
 
     # --- tokens -----------------------------------------------------------------------------------------
@@ -160,7 +175,7 @@ class AppDesk:
                     shown=shown,
                     raw=raw.decode("utf-8", "replace"),
                     fault=fault.label if fault else "",
-                    missed=str(body.get("invaliduser", "")),
+                    missed=_all_missed(body),
                 ),
             )
             return told(body, fault)
@@ -192,9 +207,9 @@ class AppDesk:
         answer = {
             "errcode": 0,
             "errmsg": "ok",
-            "invaliduser": "|".join(missed),
-            "invalidparty": "",
-            "invalidtag": "",
+            "invaliduser": "|".join(missed["touser"]),
+            "invalidparty": "|".join(missed["toparty"]),
+            "invalidtag": "|".join(missed["totag"]),
             "unlicenseduser": "",
             "msgid": earlier or msgid,
         }
@@ -202,20 +217,22 @@ class AppDesk:
             return answer, group, False
         # More than 30 a minute for one member are dropped without an error; parties and tags are shown.
         takers = [name for name in recipients["touser"] if name in reached and self._members[name].take()]
-        is_shown = bool(takers or recipients["toparty"] or recipients["totag"])
-        return answer, group, is_shown
+        return answer, group, bool(takers or any(name in reached for name in _groups(recipients)))
 
-    def _reach(self, recipients: Mapping[str, list[str]]) -> tuple[list[str], list[str]]:
-        """Part the recipients into those who exist and the users who do not, lower-cased as WeCom does."""
-        users = recipients["touser"]
-        if "@all" in users:
-            return ["@all"], []
-        missed = [user.lower() for user in users if not self._exists(user.lower())]
-        reached = [user for user in users if user.lower() not in missed]
-        return [*reached, *recipients["toparty"], *recipients["totag"]], missed
+    def _reach(self, recipients: Mapping[str, list[str]]) -> tuple[list[str], dict[str, list[str]]]:
+        """Part the recipients into those who exist and those who do not, lower-cased as WeCom does."""
+        missed: dict[str, list[str]] = {"touser": [], "toparty": [], "totag": []}
+        if "@all" in recipients["touser"]:
+            return ["@all"], missed
+        missed["touser"] = [name.lower() for name in recipients["touser"] if not self._exists(name.lower())]
+        for field, kind in (("toparty", "party"), ("totag", "tag")):
+            missed[field] = [name for name in recipients[field] if f"{kind}:{name}".lower() in self.unknown]
+        reached = [name for name in recipients["touser"] if name.lower() not in missed["touser"]]
+        gone = {f"party:{name}" for name in missed["toparty"]} | {f"tag:{name}" for name in missed["totag"]}
+        return [*reached, *(name for name in _groups(recipients) if name not in gone)], missed
 
     def _exists(self, user: str) -> bool:
-        return user not in self.unknown_users and (self.users is None or user in self.users)
+        return user not in self.unknown and (self.users is None or user in self.users)
 
     def _earlier(self, app: App, data: Mapping[str, Any], raw: bytes, msgid: str) -> str:
         """Return the id of the same request within its interval, where the duplicate check is on."""
@@ -253,6 +270,22 @@ class AppDesk:
             except rules.Refusal as refusal:
                 return told(refused(refusal.errcode, refusal.errmsg), fault)
             return told(uploaded(self._media.put(app.corp_id, media_type, name or "", data)), fault)
+
+
+def _groups(recipients: Mapping[str, list[str]]) -> list[str]:
+    """Return parties and tags under names that no userid has."""
+    return [
+        *(f"party:{name}" for name in recipients["toparty"]),
+        *(f"tag:{name}" for name in recipients["totag"]),
+    ]
+
+
+def _all_missed(body: Mapping[str, Any]) -> str:
+    """Return everybody whom an answer names as not reached."""
+    fields = (("invaliduser", ""), ("invalidparty", "party:"), ("invalidtag", "tag:"))
+    return "|".join(
+        mark + name for field, mark in fields for name in str(body.get(field, "")).split("|") if name
+    )
 
 
 def _granted(token: str, expires_in: int) -> dict[str, Any]:

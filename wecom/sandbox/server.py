@@ -38,6 +38,8 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 HOST = "127.0.0.1"
 DEMO_KEYS: Mapping[str, str] = {"demo-iqc": "IQC", "demo-oqc": "OQC", "demo-energy": "ENERGY"}
 """Robot keys and the groups they post to, for a start without any configuration."""
+DEMO_APP = App(corp_id="demo-corp", secret="demo-secret", agent_id=1000002)  # noqa: S106 - the sandbox's own
+"""The application of such a start."""
 
 
 _BODY_LIMIT = 24 * 1024 * 1024  # a 20 MB file and its multipart frame
@@ -74,7 +76,7 @@ class SandboxServer:
         history: int = 500,
         store: Path | None = None,
         users: Collection[str] | None = None,
-        unknown_users: Collection[str] = (),
+        unknown: Collection[str] = (),
         token_life_s: int = 7200,
         clock: Callable[[], float] = time.time,
         zone: tzinfo = SHANGHAI,
@@ -101,7 +103,7 @@ class SandboxServer:
             clock=clock,
             token_life_s=token_life_s,
             users=users,
-            unknown_users=unknown_users,
+            unknown=unknown,
         )
         self._port = port
         self._http: _HttpServer | None = None
@@ -427,7 +429,7 @@ class _Handler(BaseHTTPRequestHandler):
                 users = data.get("users", [])
                 if not isinstance(users, list):
                     raise ValueError("users must be a list")
-                sandbox.apps.unknown_users = {str(user).lower() for user in users}
+                sandbox.apps.unknown = {str(user).lower() for user in users}
             case other:
                 raise ValueError(f"unknown action {other}")
         return {"done": True}

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from wecom.sandbox import DEMO_KEYS, SandboxServer
+from wecom.sandbox import DEMO_APP, DEMO_KEYS, SandboxServer
 from wecom.sandbox.application import App
 from wecom.sandbox.guard import real_targets
 
@@ -43,7 +43,14 @@ class Command(BaseCommand):
             action="append",
             type=_app,
             metavar="CORP_ID:SECRET:AGENT_ID",
-            help="应用的企业 ID、Secret 和 AgentId，可重复",
+            help="应用的企业 ID、Secret 和 AgentId，可重复（默认取 WECHAT_*，没有时用演示应用）",
+        )
+        parser.add_argument(
+            "--unknown",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="不存在的接收人：userid、party:2 或 tag:7，可重复",
         )
         parser.add_argument("--store", type=Path, metavar="FILE", help="把收到的消息保存在此文件，重启后仍在")
 
@@ -56,7 +63,8 @@ class Command(BaseCommand):
                 _until_told_to_end() as stop,
                 SandboxServer(
                     keys=keys,
-                    apps=options["apps"] or (),
+                    apps=options["apps"] or [_configured_app() or DEMO_APP],
+                    unknown=options["unknown"],
                     port=options["port"],
                     store=options["store"],
                     zone=ZoneInfo(settings.TIME_ZONE),
@@ -64,6 +72,7 @@ class Command(BaseCommand):
             ):
                 self.stdout.write(_("企业微信沙箱：%(url)s/") % {"url": sandbox.base_url})
                 self.stdout.write(f"WEBHOOK_BASE_URL={sandbox.webhook_base_url}")
+                self.stdout.write(f"WECHAT_API_BASE_URL={sandbox.base_url}")
                 self.stdout.flush()
                 stop.wait()
         except OSError as error:
@@ -75,6 +84,8 @@ class Command(BaseCommand):
             {
                 "WEBHOOK_BASE_URL": settings.WEBHOOK_BASE_URL,
                 "WECHAT_BOT_WEBHOOK": settings.WECHAT_BOT_WEBHOOK,
+                # Its default is the real WeCom: it counts only with a secret to use there.
+                "WECHAT_API_BASE_URL": settings.WECHAT_API_BASE_URL if settings.WECHAT_CORP_SECRET else "",
             }
         )
         if real:
@@ -82,8 +93,8 @@ class Command(BaseCommand):
             raise CommandError(
                 _(
                     "%(places)s 指向的不是本机，沙箱不启动。要使用沙箱，请先设置 "
-                    "WEBHOOK_BASE_URL=http://127.0.0.1:%(port)d/cgi-bin/webhook/send?key= "
-                    "并清空 WECHAT_BOT_WEBHOOK。"
+                    "WEBHOOK_BASE_URL=http://127.0.0.1:%(port)d/cgi-bin/webhook/send?key= 、"
+                    "WECHAT_API_BASE_URL=http://127.0.0.1:%(port)d，并清空 WECHAT_BOT_WEBHOOK。"
                 )
                 % {"places": places, "port": port}
             )
@@ -122,6 +133,13 @@ def _robot(text: str) -> tuple[str, str]:
     if not name.strip() or not key.strip():
         raise argparse.ArgumentTypeError("NAME=KEY")
     return name.strip(), key.strip()
+
+
+def _configured_app() -> App | None:
+    """Return the application of the settings, if it is whole."""
+    if not (settings.WECHAT_CORP_ID and settings.WECHAT_CORP_SECRET and settings.WECHAT_AGENT_ID):
+        return None
+    return App(settings.WECHAT_CORP_ID, settings.WECHAT_CORP_SECRET, settings.WECHAT_AGENT_ID)
 
 
 def _app(text: str) -> App:

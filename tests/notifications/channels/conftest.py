@@ -42,7 +42,9 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 @pytest.fixture
 def wecom(time: Time, settings: Any) -> Iterator[SandboxServer]:
     """The sandbox; the environment knows its application and the first robot of IQC."""
-    with SandboxServer(keys=KEYS, apps=[APP], unknown_users=["ghost", "phantom"], clock=time) as server:
+    with SandboxServer(
+        keys=KEYS, apps=[APP], unknown=["ghost", "phantom", "party:9", "tag:9"], clock=time
+    ) as server:
         settings.WEBHOOK_BASE_URL = server.webhook_base_url
         settings.WEBHOOK_KEYS = {"IQC": "robot-key-iqc-0001", "OQC": "", "ENERGY": ""}
         settings.WECHAT_BOT_WEBHOOK = ""

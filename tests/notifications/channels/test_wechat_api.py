@@ -69,13 +69,13 @@ def test_a_long_list_goes_out_in_several_messages_and_nobody_twice(wecom: Sandbo
 
 
 def test_who_is_unknown_is_recorded_while_the_others_get_it(wecom: SandboxServer) -> None:
-    message_id = _send("lin.qc|Ghost")
+    message_id = _send("lin.qc|Ghost|party:9|tag:9|party:2")
     assert deliver(message_id) == [(State.SENT, "")]
-    assert _row(message_id).missed == ["ghost"]
+    assert _row(message_id).missed == ["ghost", "party:9", "tag:9"]
 
 
 def test_all_unknown_is_a_dead_letter_because_of_the_recipients(wecom: SandboxServer) -> None:
-    assert deliver(_send("ghost|phantom")) == [(State.DEAD, Reason.RECIPIENT)]
+    assert deliver(_send("ghost|phantom|party:9")) == [(State.DEAD, Reason.RECIPIENT)]
 
 
 # --- contents ---------------------------------------------------------------------------------
