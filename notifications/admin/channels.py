@@ -78,15 +78,12 @@ class ChannelAdmin(AuditedAdmin):
         (gettext_lazy("凭据与额度"), {"fields": ("pool",)}),
         (
             gettext_lazy("开关与限额"),
-            {"fields": ("code", "is_enabled", ("priority", "rate_limit", "timeout_s"))},
+            {"fields": ("code", "is_enabled", ("priority", "timeout_s"), "rate_limit")},
         ),
         (gettext_lazy("消息"), {"fields": (("style", "overflow"),)}),
         (
             gettext_lazy("重试"),
-            {
-                "description": gettext_lazy("空白的用通知配置里的值。"),
-                "fields": (("max_retries", "backoff_factor"), ("base_delay_s", "max_delay_s")),
-            },
+            {"fields": ("max_retries", ("base_delay_s", "max_delay_s"), "backoff_factor")},
         ),
     )
 
@@ -239,6 +236,8 @@ def _health(channel: Channel) -> tuple[str, str]:
         return _("停用"), "grey"
     if channel.check_problem:
         return _("故障"), "red"
+    if dead := services.refused(channel):
+        return _("%(count)d 个凭据失效") % {"count": len(dead)}, "red"
     if channel.consecutive_failures:
         return _("连续失败 %(count)d 次") % {"count": channel.consecutive_failures}, "red"
     if not driver.is_set_up():
@@ -251,7 +250,7 @@ def _health(channel: Channel) -> tuple[str, str]:
 def _pool_line(place: PoolPlace) -> tuple[object, ...]:
     one = place.credential
     group = format_html("<b>{}</b> ", one.place) if one.place else ""
-    label = one.label.removeprefix(one.place).strip() or one.label
+    label = one.label.removeprefix(f"{one.place} ")
     used = _("一分钟内已用 %(used)d / %(rate)d") % {"used": place.used, "rate": place.rate}
     if place.is_dead:
         state = badge(_("失效"), "red") + format_html('<p class="help">{}</p>', place.dead_note)

@@ -10,6 +10,7 @@ from notifications.services.health import (
     examine,
     mend_channel,
     pool_of,
+    refused,
 )
 from notifications.services.holding import mend, obstacle, release_mended
 from notifications.services.requests import (
@@ -41,6 +42,7 @@ __all__ = [
     "obstacle",
     "pool_of",
     "reclaim_expired",
+    "refused",
     "release_mended",
     "resend",
     "send_notification",

@@ -72,8 +72,8 @@ def examine(channel: Channel, *, with_network: bool = True) -> Finding:
     if problems := driver.check():
         words = "；".join(f"{name}：{problem}" for name, problem in problems.items())
         return Finding(Health.BROKEN, words, is_lasting=True)
-    if dead := _dead(driver.pool()):
-        return Finding(Health.BROKEN, dead, is_lasting=True)
+    if dead := refused(channel):
+        return Finding(Health.BROKEN, "；".join(dead), is_lasting=True)
     if not with_network:
         return Finding(Health.UNKNOWN, _("配置完整，未联网检查"))
     probe = driver.probe(timeout_s=channel.timeout_s)
@@ -82,11 +82,16 @@ def examine(channel: Channel, *, with_network: bool = True) -> Finding:
     return Finding(Health.WELL if probe.is_well else Health.BROKEN, probe.note, is_lasting=probe.is_lasting)
 
 
-def _dead(pool: Sequence[Credential]) -> str:
-    """Return which credentials are out of use and why; empty when none is."""
+def refused(channel: Channel) -> list[str]:
+    """Return which credentials are out of use and why. One query beside the driver's own."""
+    driver = channels.driver_for(channel.code)
+    try:
+        pool: Sequence[Credential] = driver.pool() if driver is not None else ()
+    except channels.NotConfigured:
+        return []
     labels = {one.name: one.label for one in pool}
     rows = Budget.objects.filter(name__in=labels, is_dead=True).order_by("name")
-    return "；".join(f"{labels[row.name]}：{row.note or _('失效')}" for row in rows)
+    return [f"{labels[row.name]}：{row.note or _('失效')}" for row in rows]
 
 
 def check_channel(channel: Channel, *, with_network: bool = True) -> Finding:

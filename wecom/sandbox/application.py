@@ -188,7 +188,7 @@ class AppDesk:
         try:
             data = rules.parse(raw)
             recipients = rules.check_recipients(data)
-            group = " | ".join(name for names in recipients.values() for name in names)
+            group = " | ".join([*recipients["touser"], *_groups(recipients)])
             if fault is not None and not fault.is_taken:
                 body = refused(fault.errcode) if fault.mode is Mode.ERRCODE else refused(0, "not taken")
                 return body, group, False

@@ -31,7 +31,7 @@ def body(view: View, row: Received) -> str:
             return f'<pre class="plain">{escape(row.content)}</pre>{note}'
         case "text" if row.content:
             return f'<div class="plain">{linked(row.content)}</div>{_mentions(view, inner)}'
-        case "image" if picture(row):
+        case "image" if picture(row) or media_id(row):
             address = f"/pictures/{row.id}"
             return (
                 f'<a href="{address}"><img class="picture" src="{address}" alt="{view.say("picture")}"></a>'
@@ -129,12 +129,12 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def picture(row: Received) -> tuple[str, bytes] | None:
-    """Return the media type and bytes of a robot's picture message."""
+def picture(row: Received, uploaded: bytes = b"") -> tuple[str, bytes] | None:
+    """Return the media type and bytes of a picture message: a robot's own, or what was uploaded."""
     if row.msgtype != "image":
         return None
     try:
-        data = base64.b64decode(str(_inner(row).get("base64", "")), validate=True)
+        data = base64.b64decode(str(_inner(row).get("base64", "")), validate=True) or uploaded
     except (binascii.Error, ValueError):
         return None
     media_type = image_type(data)

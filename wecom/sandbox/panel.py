@@ -32,6 +32,7 @@ def panel(view: View, state: State) -> str:
 <label>{view.say("times")}<input name="times" type="number" min="1" max="999" value="1"></label>
 <button class="main">{view.say("start")}</button></form></section>
 <section><h2>{view.say("address")}</h2><code>{escape(state.webhook_base_url)}</code>
+<code>{escape(state.webhook_base_url.partition("/cgi-bin")[0])}</code>
 <form method="post" action="/control">{_hidden(view)}<input type="hidden" name="action" value="forget">
 <button>{view.say("forget")}</button></form></section>
 </aside>"""

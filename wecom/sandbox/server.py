@@ -469,7 +469,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _picture(self, number: str) -> None:
         record = self.sandbox.ledger.find(int(number)) if number.isdecimal() else None
-        found = bodies.picture(record) if record else None
+        _name, uploaded = (self.sandbox.media.data(bodies.media_id(record)) if record else None) or ("", b"")
+        found = bodies.picture(record, uploaded) if record else None
         if found is None:
             self._error(404, "not found")
             return

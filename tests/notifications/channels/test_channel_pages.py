@@ -62,8 +62,7 @@ def test_the_page_says_what_went_wrong_and_what_to_do(wecom: SandboxServer, keep
     page = keeper.get(_url("wechat_bot")).text
     assert "请群主启用或重新添加机器人" in page
     assert "再在渠道页点“已修复”" in page
-    assert "失效" in page
-    assert "连续失败 1 次" in page
+    assert "1 个凭据失效" in page
 
 
 def test_the_secret_of_the_application_stands_on_no_page(wecom: SandboxServer, keeper: Client) -> None:

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+import requests
 from django.db import connection
 
 from notifications import channels
@@ -99,6 +100,8 @@ def test_a_picture_is_uploaded_once_and_shown_to_each_group_of_people(wecom: San
     assert deliver(_send("wang", attachments=carried)) == [(State.SENT, "")] * 2
     assert [message.msgtype for message in wecom.messages] == ["markdown", "image"] * 2
     assert wecom.counts["calls"]["upload"] == 1
+    shown = requests.get(f"{wecom.base_url}/pictures/{wecom.messages[-1].id}", timeout=5)
+    assert (shown.headers["Content-Type"], shown.content) == ("image/png", PNG)
 
 
 def test_an_application_set_anew_sends_what_was_frozen_for_the_old_one(
