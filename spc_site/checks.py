@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import Error as AnyDatabaseError
 from django.http.request import validate_host
 
-from spc_site import clock
+from spc_site import clock, sealed
 from spc_site.lib.png import find_cjk_font
 from spc_site.models import WorkerBeat
 
@@ -99,6 +99,36 @@ def living_pump(**kwargs: Any) -> list[CheckMessage]:
             id="spc_site.W006",
         )
     ]
+
+
+@register(Tags.database)
+def stored_secrets(**kwargs: Any) -> list[CheckMessage]:
+    """What no key opens is lost to the channels; what an old key seals keeps that key in use."""
+    if not kwargs.get("databases"):
+        return []
+    try:
+        tally = sealed.survey()
+    except AnyDatabaseError:  # before the first migration
+        return []
+    found: list[CheckMessage] = []
+    if tally.unreadable:
+        named = "、".join(tally.unreadable[:5]) + (" …" if len(tally.unreadable) > 5 else "")
+        found.append(
+            Error(
+                f"有 {len(tally.unreadable)} 个所存密钥用现有的钥匙打不开：{named}",
+                hint="把原来的钥匙加回 SECRETS_KEYS 的末尾；若已遗失，在后台重新填写这些密钥。",
+                id="spc_site.E001",
+            )
+        )
+    if tally.old:
+        found.append(
+            Warning(
+                f"有 {tally.old} 个所存密钥仍用旧钥匙加密。",
+                hint="运行 manage.py rotate_secrets，之后旧钥匙可以从 SECRETS_KEYS 移除。",
+                id="spc_site.W010",
+            )
+        )
+    return found
 
 
 @register(deploy=True)

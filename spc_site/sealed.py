@@ -11,11 +11,15 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Cast
 
 _CONTEXT = b"spc_site.sealed:"
 
@@ -53,7 +57,7 @@ def is_current(sealed: str) -> bool:
     """Say whether the newest key opens it, so that it need not be sealed again."""
     try:
         _ring(_keys()[:1]).decrypt(sealed.encode("ascii"))
-    except InvalidToken:
+    except (InvalidToken, UnicodeEncodeError):
         return not sealed
     return True
 
@@ -76,3 +80,74 @@ class SealedTextField(models.TextField):
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
         return value if value is None else seal(value)
+
+
+# --- all stored secrets -----------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many stored secrets the newest key seals, how many an older one, and which none opens."""
+
+    current: int = 0
+    old: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+def survey() -> Tally:
+    """Return how the stored secrets of all models stand; reads each once."""
+    tally = Tally()
+    for _model, name, pk, stored in _stored():
+        _sort(tally, name, pk, stored)
+    return tally
+
+
+def reseal() -> Tally:
+    """Seal anew, with the newest key, what an older one seals; return how it stood before.
+
+    Can be stopped and run again: what is done is passed over. A secret that somebody replaces
+    meanwhile is left as it is, since its new value is sealed with the newest key already.
+    """
+    tally = Tally()
+    for model, name, pk, stored in _stored():
+        if _sort(tally, name, pk, stored):
+            column = name.rpartition(".")[2]
+            unchanged = model._base_manager.annotate(_raw=_raw(column)).filter(pk=pk, _raw=stored)
+            unchanged.update(**{column: unseal(stored)})
+    return tally
+
+
+def _stored() -> Iterator[tuple[type[models.Model], str, Any, str]]:
+    """Yield model, field, key and the sealed text of every stored secret."""
+    for model in apps.get_models():
+        for column in model._meta.local_concrete_fields:
+            if not isinstance(column, SealedTextField):
+                continue
+            rows = model._base_manager.annotate(_raw=_raw(column.name)).exclude(_raw="").order_by("pk")
+            last = None
+            while found := list(
+                (rows if last is None else rows.filter(pk__gt=last)).values_list("pk", "_raw")[:200]
+            ):
+                for pk, stored in found:
+                    if stored is not None:
+                        yield model, f"{model._meta.label}.{column.name}", pk, stored
+                last = found[-1][0]
+
+
+def _raw(column: str) -> Cast:
+    """The text as it stands in the database: a cast column is not unsealed."""
+    return Cast(column, models.TextField())
+
+
+def _sort(tally: Tally, name: str, pk: Any, stored: str) -> bool:
+    """Count one secret; say whether it can and should be sealed anew."""
+    if is_current(stored):
+        tally.current += 1
+        return False
+    try:
+        unseal(stored)
+    except Unreadable:
+        tally.unreadable.append(f"{name} #{pk}")
+        return False
+    tally.old += 1
+    return True
