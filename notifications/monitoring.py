@@ -31,7 +31,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
-from notifications import channels, config, routing, selectors
+from notifications import channels, config, routing, safety, selectors
 from notifications.causes import Cause, cause_of
 from notifications.choices import ChannelCode, Reason, Severity, State, channel_names
 from notifications.models import (
@@ -407,6 +407,25 @@ def unusual_volume(look: Look) -> Iterator[Finding]:
             value=str(count),
             threshold=f"{limit:g}",
             link=_log(**{"from": f"{timezone.localtime(this):%Y-%m-%dT%H:%M}"}),
+        )
+
+
+@rule("unusual_source")
+def unusual_source(look: Look) -> Iterator[Finding]:
+    """A source asks for far more messages than it usually does at this hour."""
+    factor, floor = look.values["unusual_factor"], look.values["unusual_floor"]
+    for one in selectors.unusual_sources(look.now, factor=factor, floor=floor):
+        yield Finding(
+            key=f"unusual_source:{one.limit_name}"[:120],
+            severity=Severity.WARNING,
+            title=_("%(source)s 的消息量异常") % {"source": one.source or _("未注明来源")},
+            description=_(
+                "最近一小时发往 %(target)s 的消息远多于平时同一小时（前 7 天的中位数 %(usual)g 条）。"
+            )
+            % {"target": safety.mask_contacts(one.target), "usual": one.usual},
+            value=ngettext("%(count)d 条", "%(count)d 条", one.count) % {"count": one.count},
+            threshold=_("%(limit)g 条") % {"limit": max(floor, factor * one.usual)},
+            link=_log(source__exact=one.source) if one.source else _log(),
         )
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from statistics import median
 
 from django.db.models import Case, Count, F, Q, QuerySet, When
 
@@ -100,3 +103,57 @@ def history(
         return rows
     newest = Notification.objects.filter(pk__in=rows.values("pk")[:LOOKED_AT]).order_by("-pk")
     return newest.filter(Q(title__icontains=text) | Q(content__icontains=text))
+
+
+# --- unusual volume -------------------------------------------------------------------------
+
+_USUAL_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """A source that asked for far more messages to a target within an hour than it usually does."""
+
+    source: str
+    channel: str
+    target: str
+    count: int
+    usual: float
+
+    @property
+    def limit_name(self) -> str:
+        """A key that stays the same while the same source goes on."""
+        return f"{self.source or '-'}:{self.channel}:{self.target}"
+
+
+def unusual_sources(now: datetime, *, factor: float, floor: int) -> list[Unusual]:
+    """Return the sources whose last hour is unusual, the most messages first; two queries.
+
+    Usual is the median of the same hour of the last seven days, so that neither the daily shift
+    change nor one bad day counts. Below `floor` messages nothing is unusual; above it, `factor`
+    times the usual is, and anything is for a source that is new. Tests and digests do not count.
+    """
+    hour = timedelta(hours=1)
+    asked_for = Notification.objects.filter(is_digest=False, is_test=False).order_by()
+    group = ("source", "channel", "target")
+    recent = asked_for.filter(created_at__gt=now - hour, created_at__lte=now)
+    busy = {
+        tuple(row[name] for name in group): row["count"]
+        for row in recent.values(*group).annotate(count=Count("pk")).filter(count__gte=floor)
+    }
+    if not busy:
+        return []
+    ends = [now - timedelta(days=day) for day in range(1, _USUAL_DAYS + 1)]
+    spans = [Q(created_at__gt=end - hour, created_at__lte=end) for end in ends]
+    counts = {f"day{number}": Count("pk", filter=span) for number, span in enumerate(spans)}
+    targets = {target for _source, _channel, target in busy}
+    earlier = asked_for.filter(reduce(or_, spans), target__in=targets).values(*group).annotate(**counts)
+    usual = {
+        tuple(row[name] for name in group): float(median(row[name] for name in counts)) for row in earlier
+    }
+    found = [
+        Unusual(source, channel, target, count, usual.get((source, channel, target), 0.0))
+        for (source, channel, target), count in busy.items()
+        if count >= factor * usual.get((source, channel, target), 0.0)
+    ]
+    return sorted(found, key=lambda one: (-one.count, one.limit_name))
