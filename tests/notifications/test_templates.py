@@ -16,7 +16,7 @@ from notifications import variables as declarations
 from notifications.choices import Reason, State
 from notifications.models import AuditEntry, ContentRule, Notification, NotificationTemplate
 from notifications.rendering import ByLanguage, Prepared, from_json
-from notifications.services import resend, send_template_notification, templates
+from notifications.services import deliver_due, resend, send_template_notification, send_test, templates
 from spc_site.errors import AppError, Conflict
 from tests.notifications.conftest import ScriptedChannel
 
@@ -273,6 +273,26 @@ def test_a_template_that_breaks_later_makes_a_dead_letter_that_goes_once_it_is_m
         "en",
         3,
     )
+
+
+def test_a_resend_speaks_the_language_of_the_first_message(
+    channel: ScriptedChannel, admin_user: User
+) -> None:
+    items = ByLanguage({"zh-hans": Prepared("- **异常项**: a"), "en": Prepared("- **Abnormal**: a")})
+    row = _sent("iqc_summary", {"supplier": "甲", "part_name": "环", "abnormal_items": items}, language="en")
+    deliver_due()
+    row.refresh_from_db()
+    again = resend(row, user=admin_user, confirmed=True)
+    assert (again.template_language, again.content) == ("en", row.content)
+
+
+def test_a_test_is_not_resent(channel: ScriptedChannel, admin_user: User) -> None:
+    row = send_test(_row(), channel="wechat_bot", target="IQC", user=admin_user)
+    deliver_due()
+    with pytest.raises(Conflict, match="再试发一次"):
+        resend(row, user=admin_user, confirmed=True)
+    line = AuditEntry.objects.get(verb="tested")
+    assert (line.actor, row.message_id in line.note) == (admin_user, True)
 
 
 def test_a_row_whose_variables_cannot_be_read_loses_nothing(channel: ScriptedChannel) -> None:

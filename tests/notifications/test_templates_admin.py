@@ -342,7 +342,8 @@ def test_a_test_that_fails_says_why_and_is_not_tried_again(keeper: Client, chann
     page = _act(keeper, "test_send", row, confirmed="yes", channel="wechat_bot", target="IQC")
     deliver_due()
     assert "对方忙" in keeper.get(page.redirect_chain[-1][0]).text
-    assert Notification.objects.get().status == State.DEAD
+    row_sent = Notification.objects.get()
+    assert (row_sent.status, row_sent.retry_count, row_sent.max_retries) == (State.DEAD, 0, 0)
 
 
 def test_testing_needs_its_permission_and_a_target(client: Client, keeper: Client) -> None:
