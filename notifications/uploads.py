@@ -54,7 +54,10 @@ def attached(attachments: Sequence[Attachment], *, image_limit: int, **members: 
 
 def reference(payload: str) -> Reference | None:
     """Return what a payload says about its file; None for one that is sent as it stands."""
-    data = json.loads(payload)
+    try:
+        data = json.loads(payload)
+    except ValueError:
+        return None
     upload = data.get("upload") if isinstance(data, dict) else None
     if not isinstance(upload, dict):
         return None

@@ -30,7 +30,7 @@ class Attachment(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = _("附件")
-        ordering = ["-created_at", "-pk"]
+        ordering = ["pk"]
 
     def __str__(self) -> str:
         return self.name

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from notifications import channels
+from notifications import channels, uploads
 from notifications.models import Attachment, Channel, Notification
 from wecom.payloads import Payload, PayloadError
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One message as it will be shown: to whom, its frozen payload, and its text."""
+    """One message as it will be shown: to whom, its frozen payload, its text, what it carries."""
 
     target: str
     payload: str
     content: str
+    carried: tuple[Attachment, ...] = ()
 
 
 def form_of(channel: Channel | None) -> channels.Form:
@@ -36,15 +37,35 @@ def compose(
 ) -> list[Part]:
     """Return the messages that a text makes: one per lot of recipients and part of the text.
 
-    Each keeps the text that it shows; one that stays whole, or shows none (a file), the sender's.
+    Each keeps the text that it shows; one that stays whole keeps the sender's. An attachment that
+    is a message of its own has no text, and made anew without text it is that message alone: so a
+    row that takes another way shows there what it showed here, once.
     """
     parts: list[Part] = []
     for lot in driver.lots(target):
         payloads = driver.compose(title, content, lot, form, attachments)
+        files = {payload: own for payload in payloads if (own := _attached(payload, attachments))}
+        if files and not content.strip():
+            payloads = list(files)
         for payload in payloads:
-            text = content if len(payloads) == 1 else _text_of(payload) or content
-            parts.append(Part(lot, payload, text))
+            if payload in files:
+                parts.append(Part(lot, payload, "", files[payload]))
+            elif len(payloads) == 1:
+                parts.append(Part(lot, payload, content, tuple(attachments)))
+            else:
+                # A file that stands for the whole text keeps it: elsewhere it may be shown as text.
+                carried = () if files else tuple(attachments)
+                parts.append(Part(lot, payload, _text_of(payload) or content, carried))
     return parts
+
+
+def _attached(payload: str, attachments: Sequence[Attachment]) -> tuple[Attachment, ...]:
+    """Return the attachment that a payload is; none for one that shows text."""
+    if not attachments:
+        return ()
+    reference = uploads.reference(payload)
+    wanted = reference.attachment_id if reference else None
+    return tuple(one for one in attachments if one.pk == wanted)
 
 
 def _text_of(payload: str) -> str:
@@ -78,9 +99,12 @@ _OWN = frozenset(
 
 
 def add_parts(
-    row: Notification, further: Iterable[Part], carried: Sequence[Attachment], **changed: Any
+    row: Notification, parts: Sequence[Part], carried: Sequence[Attachment], **changed: Any
 ) -> None:
     """Write the rows of the further messages that a row became when it was composed anew.
+
+    `parts` are all of them, the first that of the row itself; each takes what it carries of what
+    the row had `carried`.
 
     A part that is split again keeps its number; its rows leave in the order of their keys.
     """
@@ -89,9 +113,13 @@ def add_parts(
         for field in Notification._meta.concrete_fields
         if field.attname not in _OWN
     }
+    first, *further = parts
+    if carried:
+        row.attachments.set(first.carried)
     for number, part in enumerate(further, start=2):
         added = Notification(message_id=uuid.uuid4().hex, **(shared | changed))
         added.target, added.payload, added.content = part.target, part.payload, part.content
         added.part_no = number if row.part_count == 1 else row.part_no
         added.save(force_insert=True)
-        added.attachments.set(carried)
+        if part.carried:
+            added.attachments.set(part.carried)

@@ -85,7 +85,8 @@ def leave(row: Notification, why: Why, lanes: Lanes, now: datetime) -> dict[str,
     if lane is None or lane.driver is None:
         return None
     carried = list(row.attachments.all())
-    first, *further = compose(lane.driver, row.title, row.content, lane.target, lane.form, carried)
+    parts = compose(lane.driver, row.title, row.content, lane.target, lane.form, carried)
+    first = parts[0]
     fallbacks = [
         way for way in row.fallbacks if (way["channel"], way["target"]) != (lane.channel, lane.target)
     ]
@@ -102,9 +103,9 @@ def leave(row: Notification, why: Why, lanes: Lanes, now: datetime) -> dict[str,
         "reason": Reason.FAILED_OVER,
         "possible_duplicate": may_double,
     }
-    if further and row.part_count == 1:
-        fields["part_count"] = 1 + len(further)
-    add_parts(row, further, carried, **fields)
+    if row.part_count == 1:
+        fields["part_count"] = len(parts)
+    add_parts(row, parts, carried, **fields)
     words = f"{row.channel} {row.target} → {lane.channel} {lane.target}：{_WORDS[why]}"
     NotificationEvent.objects.create(notification_id=row.pk, kind="failed_over", note=words[:255])
     return fields

@@ -76,10 +76,10 @@ def _compose(row: Notification, lane: Lane) -> None:
     """
     assert lane.driver is not None
     carried = list(row.attachments.all())
-    first, *further = compose(lane.driver, row.title, row.content, row.target, lane.form, carried)
+    parts = compose(lane.driver, row.title, row.content, row.target, lane.form, carried)
+    first, count = parts[0], len(parts)
     row.payload, row.content, row.target = first.payload, first.content, first.target
-    count = 1 + len(further)
-    add_parts(row, further, carried, part_count=count)
+    add_parts(row, parts, carried, part_count=count)
     row.part_count = count
     row.save(update_fields=["payload", "content", "target", "part_count", "updated_at"])
 

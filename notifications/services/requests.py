@@ -289,7 +289,7 @@ def _write(
     driver = channels.driver_for(channel)
     status: str = State.PENDING
     reason: str = Reason.QUIET if start == quiet_until else Reason.NONE
-    error, parts = "", [Part(target, "", content)]
+    error, parts = "", [Part(target, "", content, tuple(attachments))]
     if settled := settled or _withheld(
         screened, source, target, desk=desk, expires_at=expires_at, is_limited=is_limited
     ):
@@ -333,10 +333,10 @@ def _write(
     try:
         with transaction.atomic():
             # One by one: `save` sends the signal that rings for delivery; parts are few.
-            for row in rows:
+            for row, part in zip(rows, parts, strict=True):
                 row.save(force_insert=True)
-                if attachments:
-                    row.attachments.set(attachments)
+                if part.carried:
+                    row.attachments.set(part.carried)
             for kind, names in safety.describe(screened):
                 NotificationEvent.objects.create(notification=rows[0], kind=kind, note=names[:255])
     except IntegrityError:

@@ -13,7 +13,8 @@ from notifications.channels.wechat_bot import WechatBot, read_key
 from notifications.choices import Reason, State
 from notifications.media import forget_unused, keep_attachment
 from notifications.models import Attachment, Budget, Channel, MediaTicket, Notification, Robot
-from notifications.services import send_notification
+from notifications.routing import Way
+from notifications.services import deliver_due, send_notification
 from spc_site.errors import AppError
 from tests.notifications.channels.conftest import Time, deliver, robot, rows
 from wecom.sandbox import SandboxServer
@@ -185,7 +186,7 @@ def test_a_picture_and_a_file_follow_the_text_as_messages_of_their_own(wecom: Sa
     media_id = json.loads(wecom.messages[-1].raw)["file"]["media_id"]
     assert wecom.media.data(media_id) == ("合同 HT-001.docx", b"PK\x03\x04 word")
     assert [row.part_no for row in rows(message_id)] == [1, 2, 3]
-    assert list(rows(message_id)[0].attachments.order_by("pk")) == carried
+    assert [list(row.attachments.all()) for row in rows(message_id)] == [[], [carried[0]], [carried[1]]]
 
 
 def test_a_picture_too_large_to_be_shown_goes_as_a_file(wecom: SandboxServer) -> None:
@@ -269,3 +270,43 @@ def test_send_answers_at_once_and_with_words(wecom: SandboxServer, settings: Any
 
 def test_unusable_is_a_kind_of_not_configured() -> None:
     assert issubclass(Unusable, NotConfigured)
+
+
+# --- on another way ---------------------------------------------------------------------------
+
+
+def test_each_row_carries_its_own_file_so_that_a_reserve_shows_each_once(wecom: SandboxServer) -> None:
+    carried = [keep_attachment("控制图.png", PNG), keep_attachment("报告.docx", b"a file")]
+    robot("robot-key-that-was-removed")
+    message_id = send_notification(
+        "标题", "内容", "wechat_bot", "IQC", attachments=carried, fallbacks=[Way("wechat_api", "lin.qc")]
+    )
+    assert [list(row.attachments.all()) for row in rows(message_id)] == [[], [carried[0]], [carried[1]]]
+    deliver_due()
+    deliver_due()
+    assert {row.status for row in rows(message_id)} == {State.SENT}
+    shown = [message.msgtype for message in wecom.messages if message.shown]
+    assert sorted(shown) == ["file", "image", "markdown"]
+
+
+def test_a_mail_that_fails_over_to_a_group_brings_text_picture_and_file_once(
+    wecom: SandboxServer, settings: Any
+) -> None:
+    carried = [keep_attachment("控制图.png", PNG), keep_attachment("报告.docx", b"a file")]
+    settings.MAIL_SERVER = {
+        "host": "mail.example.com",
+        "port": 25,
+        "security": "none",
+        "user": "",
+        "password": "",
+        "sender": "a@b.c",
+    }
+    settings.ALLOW_HTTP = True
+    message_id = send_notification(
+        "标题", "内容", "email", "lin@example.com", attachments=carried, fallbacks=[Way("wechat_bot", "IQC")]
+    )
+    assert list(rows(message_id)[0].attachments.all()) == carried
+    settings.ALLOW_HTTP = False
+    deliver_due()
+    deliver_due()
+    assert [message.msgtype for message in wecom.messages] == ["markdown", "image", "file"]
