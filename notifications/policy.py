@@ -248,10 +248,14 @@ def logged(log: Iterable[Entry], limit: int, now: float) -> list[Entry]:
     return [*([at, count] for at, count in entries if at != second), [second, here + 1]]
 
 
-def settled(log: Sequence[Entry], now: float) -> list[Entry] | None:
-    """Return the log with moments of the future as of now; None where it has none."""
-    if all((entry if isinstance(entry, int | float) else entry[0]) < now + 1 for entry in log):
-        return None
+def ahead_s(log: Iterable[Entry], now: float) -> float:
+    """Return how far the newest send lies in the future: so far was the clock set back; 0 if not."""
+    newest = max((entry if isinstance(entry, int | float) else entry[0] for entry in log), default=now)
+    return newest - now if newest > now + 1 else 0.0
+
+
+def settled(log: Iterable[Entry], now: float) -> list[Entry]:
+    """Return the log with moments of the future as of now."""
     return [[at, count] for at, count in _counted(log, now, RATE_WINDOW.total_seconds())]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from notifications import config, policy
 from notifications.choices import Reason, State, Verb
@@ -110,17 +110,28 @@ def wake_after_a_step_of_the_clock() -> int:
     """
     now = clock.now()
     for budget in Budget.objects.all():
-        if (sends := policy.settled(budget.sent_at, now.timestamp())) is not None:
-            seen = Budget.objects.filter(pk=budget.pk, turn=budget.turn)
-            seen.update(sent_at=sends, turn=budget.turn + 1)
+        _settle(budget, now)
     waits = [config.load().get("max_delay", policy.MAX_DELAY_S)]
     waits += [most for most in Channel.objects.values_list("max_delay_s", flat=True) if most]
     longest_s = max(waits) * (1 + policy.JITTER) + policy.RATE_WINDOW.total_seconds()
+    soon = now + 2 * policy.LEASE
+    put_off = Q(next_at__gt=now + timedelta(seconds=longest_s)) | Q(updated_at__gt=soon)
+    at_once = Q(updated_at__gt=soon, next_at__lte=F("updated_at"))
     waiting = Notification.objects.filter(
-        Q(next_at__gt=now + timedelta(seconds=longest_s)) | Q(updated_at__gt=now + 2 * policy.LEASE),
+        Q(put_off, reason__in=WAITS) | at_once,
         status=State.PENDING,
         priority__in=policy.SLACK,
         next_at__gt=now,
-        reason__in=WAITS,
     )
     return waiting.update(next_at=now, updated_at=now)
+
+
+def _settle(budget: Budget, now: datetime) -> None:
+    """Bring a budget that is ahead of the clock back to it: its sends and its rest."""
+    ahead_s = policy.ahead_s(budget.sent_at, now.timestamp())
+    if not ahead_s:
+        return
+    rest = budget.blocked_until and budget.blocked_until - timedelta(seconds=ahead_s)
+    Budget.objects.filter(pk=budget.pk, turn=budget.turn).update(
+        sent_at=policy.settled(budget.sent_at, now.timestamp()), turn=budget.turn + 1, blocked_until=rest
+    )

@@ -65,7 +65,13 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.passed = timedelta(0)
-        monkeypatch.setattr(clock_module, "now", lambda: timezone.now() + self.passed)
+        self._real = timezone.now
+        self._patch = monkeypatch
+        monkeypatch.setattr(clock_module, "now", lambda: self._real() + self.passed)
+
+    def of_the_rows_too(self) -> None:
+        """Let what is written have this time."""
+        self._patch.setattr(timezone, "now", clock_module.now)
 
     def __call__(self, step: timedelta | float) -> None:
         self.passed += step if isinstance(step, timedelta) else timedelta(seconds=step)

@@ -244,6 +244,31 @@ def test_a_budget_from_the_future_counts_as_just_used(channel: ScriptedChannel, 
     assert len(channel.delivered) == 25
 
 
+def test_what_was_to_go_at_once_goes_when_the_clock_has_gone_back(
+    channel: ScriptedChannel, clock: Clock
+) -> None:
+    clock.of_the_rows_too()
+    _send()
+    clock(timedelta(hours=-3))
+    assert deliver_due() == 0
+    jobs.release_mended_job()
+    assert deliver_due() == 1
+
+
+def test_a_rest_ends_as_early_as_before_when_the_clock_has_gone_back(
+    channel: ScriptedChannel, clock: Clock
+) -> None:
+    channel.answers = [Result(Decision.WAIT, wait_s=100)]
+    _send()
+    deliver_due()
+    clock(timedelta(hours=-3))
+    jobs.release_mended_job()
+    assert deliver_due() == 0
+    clock(102)
+    jobs.release_mended_job()
+    assert deliver_due() == 1
+
+
 def test_a_time_that_somebody_chose_is_kept_whatever_the_clock_does(
     channel: ScriptedChannel, clock: Clock
 ) -> None:
