@@ -71,6 +71,7 @@ REASON_ADVICE: dict[str, str | Promise] = {
     Reason.DUPLICATE: _("同一事件已经发过，无需处理。"),
     Reason.RATE: _("到时自动继续；若经常出现，请合并消息或增加机器人。"),
     Reason.GATHERING: _("几秒后自动发送，无需处理。"),
+    Reason.PART_BEFORE: _("前一段发出后自动发送，无需处理。"),
     Reason.TRANSIENT: _("自动重试，无需处理。"),
     Reason.RETRIES_USED: _("看最后一次答复；对方恢复后重发。"),
     Reason.REFUSED: _("看最后一次答复：改模板或内容，再重发。"),

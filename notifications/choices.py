@@ -100,6 +100,7 @@ class Reason(models.TextChoices):
     DUPLICATE = "duplicate", _("同一事件已有消息")
     RATE = "rate", _("达到发送频率上限，等待时段")
     GATHERING = "gathering", _("稍候几秒，与同一目标的其他消息合并")
+    PART_BEFORE = "part_before", _("等待前一段先发出")
     TRANSIENT = "transient", _("暂时失败，将重试")
     RETRIES_USED = "retries_used", _("重试次数用尽")
     REFUSED = "refused", _("对方拒收")

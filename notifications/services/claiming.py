@@ -246,7 +246,8 @@ def _behind_earlier_parts(rows: list[Notification], now: datetime) -> list[Notif
                 until = max(next_at, now + BEHIND_AN_EARLIER_PART)
                 blocked[row.pk] = max(until, blocked.get(row.pk, until))
     for key, until in blocked.items():
-        Notification.objects.filter(pk=key, status=State.PENDING).update(next_at=until, updated_at=now)
+        waiting = Notification.objects.filter(pk=key, status=State.PENDING)
+        waiting.update(next_at=until, reason=Reason.PART_BEFORE, updated_at=now)
     return [row for row in rows if row.pk not in blocked]
 
 

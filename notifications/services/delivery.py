@@ -150,7 +150,7 @@ def _deliver_batch(claimed: Claimed, lanes: Lanes, drain: _Drain, budget: Budget
             _give_back(claimed.rows[place:], drain)
             break
         if row.part_count > 1 and (until := stopped_stories.get(row.correlation_id)):
-            _put_back(row, State.PENDING, next_at=until)  # its earlier part has to go first
+            _put_back(row, State.PENDING, next_at=until, reason=Reason.PART_BEFORE)
             continue
         is_over = False
         lane = lanes.of(row.channel, row.target)

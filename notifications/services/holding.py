@@ -22,7 +22,7 @@ from spc_site import clock
 OBSTACLES = (Reason.NO_ROBOT, Reason.NO_DRIVER, Reason.CHANNEL_DISABLED, Reason.CHANNEL_DEAD)
 """Why a message is held until somebody mends something; others are held until their time."""
 
-WAITS = (Reason.RATE, Reason.GATHERING, Reason.TRANSIENT, Reason.ANSWER_LOST)
+WAITS = (Reason.RATE, Reason.GATHERING, Reason.PART_BEFORE, Reason.TRANSIENT, Reason.ANSWER_LOST)
 """Why delivery itself puts a message off."""
 
 _MOST_MOVED = 500
