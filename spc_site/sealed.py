@@ -22,6 +22,10 @@ from django.db import models
 from django.db.models.functions import Cast
 
 _CONTEXT = b"spc_site.sealed:"
+_MOST_KNOWN = 500
+
+_known: dict[str, None] = {}
+"""Texts that this process sealed or opened, newest last, so that its log can leave them out."""
 
 
 class Unreadable(ValueError):
@@ -40,6 +44,7 @@ def _keys() -> tuple[str, ...]:
 
 def seal(text: str) -> str:
     """Return the text encrypted with the newest key; an empty text stays empty."""
+    _remember(text)
     return _ring(_keys()).encrypt(text.encode()).decode("ascii") if text else ""
 
 
@@ -48,9 +53,23 @@ def unseal(sealed: str) -> str:
     if not sealed:
         return ""
     try:
-        return _ring(_keys()).decrypt(sealed.encode("ascii")).decode()
+        text = _ring(_keys()).decrypt(sealed.encode("ascii")).decode()
     except (InvalidToken, UnicodeEncodeError) as error:
         raise Unreadable("none of the keys in SECRETS_KEYS opens this secret") from error
+    _remember(text)
+    return text
+
+
+def _remember(text: str) -> None:
+    _known.pop(text, None)
+    _known[text] = None
+    while len(_known) > _MOST_KNOWN:
+        _known.pop(next(iter(_known)), None)
+
+
+def known() -> list[str]:
+    """Return the secrets that this process has had in hand; for the log, which must not tell them."""
+    return list(_known)
 
 
 def is_current(sealed: str) -> bool:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+import smtplib
 from io import StringIO
 from typing import Any
 
 import pytest
+import requests
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from notifications.choices import Verb
-from notifications.models import AuditEntry, Robot
-from notifications.services import audit
+from notifications.choices import State, Verb
+from notifications.models import (
+    AuditEntry,
+    Budget,
+    Channel,
+    DeliveryAttempt,
+    Notification,
+    NotificationConfig,
+    Robot,
+    Trouble,
+)
+from notifications.services import audit, deliver_due, get_notification_status, send_notification
 from spc_site import sealed
-from tests import builders
+from spc_site.logs import ScrubbedFormatter
+from tests import builders, services
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +144,110 @@ def test_a_changed_key_is_told_by_its_last_four_characters() -> None:
     entry = AuditEntry.objects.get()
     assert entry.changes["key"] == ["••••5aaa", "••••1234"]
     assert KEY not in str(entry.changes)
+
+
+# --- seen nowhere -------------------------------------------------------------------------------
+
+PLANTED = {
+    "robot": "planted-robot-key-7aoc-4bc4-97a0",
+    "corp": "planted-corp-secret-Zx81kQ",
+    "smtp": "planted-smtp-password-9Wq",
+}
+
+
+@pytest.fixture
+def planted(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets of each kind, and nobody who answers."""
+    port = services.free_port()
+    settings.ALLOW_HTTP = True
+    settings.WEBHOOK_BASE_URL = f"http://127.0.0.1:{port}/cgi-bin/webhook/send?key="
+    settings.WECHAT_API_BASE_URL = f"http://127.0.0.1:{port}"
+    settings.WECHAT_CORP_ID = "ww-corp-id"
+    settings.WECHAT_CORP_SECRET = PLANTED["corp"]
+    settings.WECHAT_AGENT_ID = 7
+    settings.MAIL_SERVER = {
+        "host": "127.0.0.1",
+        "port": port,
+        "security": "tls",
+        "user": "u@example.com",
+        "password": PLANTED["smtp"],
+        "sender": "u@example.com",
+    }
+    Robot.objects.create(group="IQC", key=PLANTED["robot"])
+    for code in ("wechat_bot", "wechat_api", "email"):
+        Channel.objects.get_or_create(code=code)
+
+
+def _line_of(record: logging.LogRecord) -> str:
+    return ScrubbedFormatter("%(message)s").format(record)
+
+
+def _fail_in_each_way(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Send by every channel: to nobody, and through a library whose error repeats the secrets."""
+    messages = [
+        send_notification("标题", "内容", channel, target)
+        for channel, target in (("wechat_bot", "IQC"), ("wechat_api", "lin"), ("email", "a@example.com"))
+    ]
+    deliver_due()
+    Notification.objects.update(status=State.PENDING, next_at=timezone.now(), retry_count=0)
+    Budget.objects.update(is_dead=False, blocked_until=None)
+
+    def breaks(*_args: Any, **_kwargs: Any) -> Any:
+        secrets = PLANTED.values()
+        raise RuntimeError(f"cannot reach http://x/send?key={' secret='.join(secrets)} {' '.join(secrets)}")
+
+    monkeypatch.setattr(requests.Session, "send", breaks)
+    monkeypatch.setattr(smtplib.SMTP, "connect", breaks)
+    deliver_due()
+    return messages
+
+
+def _database() -> str:
+    """Every value of every column that stands in clear in the database."""
+    texts = []
+    for table in connection.introspection.table_names():
+        with connection.cursor() as cursor:
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  names come from the database
+            texts += [str(row) for row in cursor.fetchall()]
+    return "\n".join(texts)
+
+
+def _pages(client: Client) -> str:
+    client.force_login(builders.superuser())
+    models = [Notification, Robot, Channel, Budget, AuditEntry, NotificationConfig, Trouble]
+    texts = []
+    for model in models:
+        name = f"admin:notifications_{model._meta.model_name}"
+        texts.append(client.get(reverse(f"{name}_changelist")).text)
+        for row in model._default_manager.all():
+            texts.append(client.get(reverse(f"{name}_change", args=[row.pk])).text)
+    return "\n".join(texts)
+
+
+def test_planted_secrets_are_seen_nowhere_whatever_fails(
+    planted: None, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    messages = _fail_in_each_way(monkeypatch)
+    assert set(DeliveryAttempt.objects.values_list("channel", flat=True)) == {
+        "wechat_bot",
+        "wechat_api",
+        "email",
+    }
+    places = {
+        "database": _database(),
+        "pages": _pages(client),
+        "answers": str([get_notification_status(message_id) for message_id in messages]),
+        "log": "\n".join(map(_line_of, caplog.records)),
+    }
+    seen = [(place, kind) for place, text in places.items() for kind, it in PLANTED.items() if it in text]
+    assert seen == []
+    assert "delivery of message" in places["log"]
+
+
+def test_the_log_of_the_running_system_is_the_scrubbed_one(settings: Any) -> None:
+    settings.SECRET_KEY = "a-signing-key-of-this-site"
+    formatter = settings.LOGGING["formatters"]["line"]["()"]
+    assert formatter == "spc_site.logs.ScrubbedFormatter"
+    record = logging.LogRecord("x", logging.ERROR, "", 1, "failed: %s", ("a-signing-key-of-this-site",), None)
+    assert ScrubbedFormatter("%(message)s").format(record) == "failed: ***"
