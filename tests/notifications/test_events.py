@@ -386,9 +386,13 @@ def test_a_target_is_spared_whoever_sends(channel: ScriptedChannel) -> None:
 def test_what_was_withheld_does_not_keep_the_door_shut(
     channel: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(10):
-        _send(number, source="plc", target=f"T{number}")
-    _at(monkeypatch, timezone.now() + timedelta(seconds=61))
+    start = timezone.now()
+    for second in (0, 30, 50):
+        _at(monkeypatch, start + timedelta(seconds=second))
+        for number in range(5):
+            _send(number, source="plc", target=f"T{number}")
+    assert Notification.objects.filter(reason=Reason.FLOODED).count() == 12
+    _at(monkeypatch, start + timedelta(seconds=61))
     assert get_notification_status(_send(11, source="plc"))["status"] == State.PENDING
 
 
