@@ -104,7 +104,7 @@ class Email(Driver):
     ) -> list[str]:
         """Return one payload: a mail has no limit worth splitting for, and carries its files itself."""
         text = texts.headed(title, content)
-        inner: dict[str, Any] = {"subject": one_line(title), "content": text}
+        inner: dict[str, Any] = {"subject": title, "content": text}
         if form.style == Style.PLAIN:
             inner["style"] = Style.PLAIN.value
         if attachments:

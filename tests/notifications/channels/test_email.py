@@ -134,12 +134,14 @@ def test_what_is_no_address_never_reaches_the_server(postbox: Postbox, target: s
     assert postbox.recipients == []
 
 
-def test_a_line_that_is_a_dot_and_a_long_line_arrive_whole(postbox: Postbox) -> None:
-    content = f"第一行\n.\n..两点\n{'长' * 3000}\n最后"
-    deliver(send_notification("标题", content, "email", "lin@example.com"))
+@pytest.mark.parametrize(
+    "content", [f"第一行\n.\n..两点\n{'长' * 3000}\n最后", f"first\n.\n..two\n{'long ' * 600}end\nlast"]
+)
+def test_a_line_that_is_a_dot_and_a_long_line_arrive_whole(postbox: Postbox, content: str) -> None:
+    deliver(send_notification("Title", content, "email", "lin@example.com"))
     body = postbox.mails[0].get_body(("plain",))
     assert body is not None
-    assert body.get_content().splitlines() == ["标题", *content.split("\n")]
+    assert body.get_content().splitlines() == ["Title", *content.split("\n")]
     assert max(len(line) for line in postbox.raw[0].split(b"\r\n")) <= 998
 
 
