@@ -16,7 +16,7 @@ from ninja.throttling import AuthRateThrottle
 from pydantic import Field, StringConstraints
 
 from accounts.api import REFUSALS, Cursor, Limit, ManyProblems, caller, require
-from quality import selectors, wording
+from quality import presenters, selectors, wording
 from quality.choices import Origin, Status
 from quality.importing import wording as problems
 from quality.importing.parsed import Problem
@@ -138,10 +138,24 @@ class EntryOut(Schema):
         return f"{settings.FRONTEND_URL}{entry.get_absolute_url()}"
 
 
+class WarningOut(Schema):
+    code: str
+    sentence: str
+    data: dict[str, float]
+
+
 class EntryDetail(EntryOut):
-    """An entry with its values: decimal text as written, `OK`, `NG`, or null where one is missing."""
+    """An entry with its values: decimal text as written, `OK`, `NG`, or null where one is missing.
+
+    `warnings` tell what about the data makes limits and indices mean little; they judge nothing.
+    """
 
     values: list[str | None]
+    warnings: list[WarningOut]
+
+    @staticmethod
+    def resolve_warnings(entry: ReportEntry) -> tuple[presenters.DataWarning, ...]:
+        return presenters.data_warnings(entry)
 
 
 class EntryPage(Schema):

@@ -180,6 +180,32 @@ def missing_text(code: str) -> str:
     return str(MISSING.get(code, code))
 
 
+def warning_text(warning: spc.QualityWarning, entry: EntryLike) -> str:
+    """Say what about the data makes limits and indices mean little, with the numbers that show it."""
+    known = warning.numbers
+    words = {name: f"{number:.15g}" for name, number in known.items()}
+    match warning.code:
+        case spc.WarningCode.TOO_FEW_VALUES:
+            return _("只有 %(n)s 个值（建议至少 %(least)s 个）：指标和控制限都很不确定") % words
+        case spc.WarningCode.CONSTANT:
+            words["value"] = number_text(known["value"], decimals_of(entry))
+            return _("所有值都是 %(value)s：量具可能太粗，或没有逐件测量") % words
+        case spc.WarningCode.FEW_DISTINCT_VALUES:
+            return (
+                _("只有 %(distinct)s 个不同的值（至少应有 %(least)s 个）：量具太粗，正态检验没有意义") % words
+            )
+        case spc.WarningCode.RESOLUTION_CHATTER:
+            words["ucl"] = number_text(known["ucl"], decimals_of(entry) + 1)
+            return (
+                _(
+                    "分辨力 %(step)s 对波动太粗：极差控制限 %(ucl)s 内只有 %(possible)s 个可能的极差"
+                    "（至少应有 %(least)s 个），控制限不可靠"
+                )
+                % words
+            )
+    return _("组内各位置的均值有规律地不同（p < 0.001）：可能混有不同模穴或机台，组内标准差含位置差")
+
+
 def index_text(index: str) -> str:
     """Return the short proper name of a capability index, as reports and engineers write it."""
     return _("Cpk（组内）") if index == Index.WITHIN else "CPK"

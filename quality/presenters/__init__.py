@@ -5,13 +5,16 @@ the stored ones.
 """
 
 from quality.presenters.charts import chart_labels
+from quality.presenters.data_quality import DataWarning, data_warnings
 from quality.presenters.entry import EntryPage, entry_page, siblings
 from quality.presenters.lists import entry_rows, report_facts, report_rows
 from quality.presenters.timeline import timeline
 
 __all__ = [
+    "DataWarning",
     "EntryPage",
     "chart_labels",
+    "data_warnings",
     "entry_page",
     "entry_rows",
     "report_facts",

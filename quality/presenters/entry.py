@@ -14,6 +14,7 @@ from quality import plans, spc, wording
 from quality.models import JudgementDefaults
 from quality.models.reports import ReportEntry
 from quality.presenters.charts import ControlView, control_view, histogram
+from quality.presenters.data_quality import DataWarning, data_warnings
 from quality.presenters.numbers import limits_text, number, numbers
 from quality.presenters.shapes import Shape, shape_of
 from quality.presenters.tables import CapabilityRow, ValueGrid, attribute_rows, capability_rows, value_grid
@@ -33,10 +34,11 @@ class EntryPage:
     confidence: str
     values: ValueGrid
     mismatches: Sequence[str]
+    warnings: Sequence[DataWarning]
 
 
 def entry_page(entry: ReportEntry, defaults: JudgementDefaults) -> EntryPage:
-    """Present one entry: verdict, charts, capability, values."""
+    """Present one entry: verdict, charts, capability, values, and what to keep in mind about them."""
     limit = cpk_limit_of(entry, defaults)
     is_attribute = any(value in ("OK", "NG") for value in entry.values)
     study = None if is_attribute else study_of(entry)
@@ -54,6 +56,7 @@ def entry_page(entry: ReportEntry, defaults: JudgementDefaults) -> EntryPage:
         confidence=_("95 % 置信区间") if study and not study.shape else "",
         values=value_grid(entry, study.chart if study else None, study.plan.subgroup_size if study else 1),
         mismatches=_mismatches(entry),
+        warnings=data_warnings(entry),
     )
 
 

@@ -148,6 +148,22 @@ def test_an_entry_tells_reasons_in_words_and_as_data(inspector: Client) -> None:
     assert body["url"] == f"https://spc.example.com/IQC/{entry.report_id}/{entry.pk}"
 
 
+def test_an_entry_tells_what_makes_its_numbers_say_little(inspector: Client) -> None:
+    entry = builders.entry(builders.report(), values=["10.0"] * 24)
+    body = inspector.get(f"{REPORTS}/IQC/{entry.report_id}/entries/{entry.pk}").json()
+    few, constant = body["warnings"]
+    assert (few["code"], few["data"]) == ("too_few_values", {"n": 24, "least": 25})
+    assert few["sentence"].startswith("只有 24 个值")
+    assert (constant["code"], constant["data"]) == ("constant", {"value": 10.0})
+    assert body["status"] != "ABNORMAL"
+
+
+def test_corrected_values_are_warned_about_as_they_now_are(inspector: Client) -> None:
+    entry = builders.entry(builders.report(), values=["10.0"] * 30)
+    spread = [f"10.0{value % 9}" for value in range(30)]
+    assert _patch(inspector, entry, spread).json()["warnings"] == []
+
+
 # --- correcting values ----------------------------------------------------------------------
 
 

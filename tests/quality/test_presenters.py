@@ -149,6 +149,52 @@ def test_settings_that_cannot_be_charted_leave_the_page_standing() -> None:
     assert [cell.text for row in shown.values.all for cell in row.cells] == ["10.0", "10.1", "9.9"]
 
 
+# 13 shots of two cavities that lie 0.02 apart in every shot.
+CAVITIES = [f"10.0{value}" for value in (1, 3, 2, 4, 1, 3, 2, 4) * 3] + ["10.02", "10.04"]
+
+
+@pytest.mark.parametrize(
+    ("values", "fields", "codes"),
+    [
+        ([f"10.0{value % 9}" for value in range(25)], {}, []),
+        ([f"10.0{value % 9}" for value in range(24)], {}, ["too_few_values"]),
+        (["10.0"] * 25, {}, ["constant"]),
+        (["10.0", "10.0", "10.1"] * 10, {}, ["few_distinct_values", "resolution_chatter"]),
+        (CAVITIES, {"subgroup_size": 2}, ["few_distinct_values", "mixture_of_positions"]),
+        ([None, "10.0", None], {}, ["too_few_values"]),
+        ([None, None], {}, []),
+        (["OK"] * 3, {"lsl": "", "usl": "", "spec": ""}, []),
+        (["10.0", "10.1"], {"subgroup_size": 0}, []),
+    ],
+)
+def test_data_that_say_little_are_told_by_name(
+    values: list[str | None], fields: dict[str, Any], codes: list[str]
+) -> None:
+    entry = _fresh(builders.entry(builders.report(), values=values, **fields))
+    warnings = presenters.data_warnings(entry)
+    assert [warning.code for warning in warnings] == codes
+    assert list(presenters.entry_page(entry, DEFAULTS).warnings) == list(warnings)
+
+
+def test_warnings_look_at_the_values_in_the_subgroups_that_are_charted() -> None:
+    """A chart of single values knows of no cavities, whatever the report says."""
+    entry = _fresh(
+        builders.entry(
+            builders.report(),
+            values=CAVITIES,
+            subgroup_size=2,
+            characteristic=builders.characteristic(chart=Chart.I_MR),
+        )
+    )
+    assert "mixture_of_positions" not in [warning.code for warning in presenters.data_warnings(entry)]
+
+
+def test_a_warning_about_the_data_judges_nothing() -> None:
+    entry = _judged(["10.0"] * 25)
+    assert [warning.code for warning in presenters.data_warnings(entry)] == ["constant"]
+    assert (entry.status, entry.reasons) == (Status.NORMAL, [])
+
+
 def test_pieces_that_are_not_good_are_counted_and_marked() -> None:
     shown = presenters.entry_page(_judged(["OK", "NG", None, "OK"], lsl="", usl=""), DEFAULTS)
     assert shown.is_attribute

@@ -297,6 +297,18 @@ def test_a_page_opens_whatever_was_measured(client: Client, fields: dict[str, An
         assert client.get(url).status_code == 200
 
 
+def test_an_entry_page_says_below_the_indices_what_makes_them_mean_little(client: Client) -> None:
+    report = builders.report(IQC)
+    coarse = builders.entry(report, values=["10.0", "10.1"] * 15)
+    fine = builders.entry(report, values=[f"10.0{value % 9}" for value in range(30)])
+    page = client.get(coarse.get_absolute_url()).content.decode()
+    remarks = page[page.index('class="remarks"') :]
+    assert page.index('class="indices"') < page.index('class="remarks"')
+    assert "数据质量" in remarks
+    assert "只有 2 个不同的值" in remarks
+    assert 'class="remarks"' not in client.get(fine.get_absolute_url()).content.decode()
+
+
 def test_text_from_outside_stays_text(client: Client) -> None:
     evil = "<script>alert(1)</script>"
     report = builders.report(

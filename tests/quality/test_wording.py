@@ -11,6 +11,7 @@ from django.utils import translation
 
 from quality import spc, wording
 from quality.choices import ReasonCode, Status
+from quality.spc.data_quality import MIXTURE_P
 from quality.spc.missing import Missing
 
 
@@ -204,3 +205,40 @@ def test_a_number_is_written_with_its_digits_and_a_missing_one_as_a_dash(
     value: float | None, text: str
 ) -> None:
     assert wording.number_text(value, 2) == text
+
+
+# --- warnings about the data ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "numbers", "sentence"),
+    [
+        ("too_few_values", {"n": 13, "least": 25}, "只有 13 个值（建议至少 25 个）：指标和控制限都很不确定"),
+        ("constant", {"value": 74.0}, "所有值都是 74.000：量具可能太粗，或没有逐件测量"),
+        (
+            "few_distinct_values",
+            {"distinct": 3, "least": 5},
+            "只有 3 个不同的值（至少应有 5 个）：量具太粗，正态检验没有意义",
+        ),
+        (
+            "resolution_chatter",
+            {"step": 0.01, "ucl": 0.0253, "possible": 3, "least": 4},
+            "分辨力 0.01 对波动太粗：极差控制限 0.0253 内只有 3 个可能的极差（至少应有 4 个），控制限不可靠",
+        ),
+        (
+            "mixture_of_positions",
+            {"p": 0.0},
+            "组内各位置的均值有规律地不同（p < 0.001）：可能混有不同模穴或机台，组内标准差含位置差",
+        ),
+    ],
+)
+def test_a_warning_about_the_data_tells_the_numbers_behind_it(
+    code: str, numbers: dict[str, float], sentence: str
+) -> None:
+    warning = spc.QualityWarning(spc.WarningCode(code), numbers)
+    assert wording.warning_text(warning, _entry()) == sentence
+
+
+def test_the_threshold_that_the_sentence_names_is_the_one_of_the_engine() -> None:
+    sentence = wording.warning_text(spc.QualityWarning(spc.WarningCode.MIXTURE_OF_POSITIONS, {}), _entry())
+    assert f"p < {MIXTURE_P}" in sentence
