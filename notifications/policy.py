@@ -87,8 +87,8 @@ PACE_SHARE = 6
 
 FEW_SHARE = 4
 AMPLE = 2000
-"""Messages leave one by one while they want no more than a quarter of the free places, or while
-there are so many places that nothing is short; else they are merged."""
+"""Messages leave one by one while they want no more than a quarter of the free places and keep the
+pace, or while there are so many places that nothing is short; else they are merged."""
 
 
 class Decision(Enum):
@@ -259,6 +259,11 @@ def settled(log: Iterable[Entry], now: float) -> list[Entry]:
     return [[at, count] for at, count in _counted(log, now, RATE_WINDOW.total_seconds())]
 
 
-def few(free: int) -> int | None:
-    """Return how many may leave one by one of those that wait; None where nothing is short."""
-    return None if free >= AMPLE else free // FEW_SHARE
+def few(log: Iterable[Entry], limit: int, now: float) -> int | None:
+    """Return how many may leave one by one of those that wait, at least 1; None where nothing is short."""
+    log = list(log)
+    free = places(log, limit, now)
+    if free >= AMPLE:
+        return None
+    used = sum(count for _at, count in _counted(log, now, PACE_WINDOW_S))
+    return max(1, min(free // FEW_SHARE, limit // PACE_SHARE - used))

@@ -120,13 +120,13 @@ def _plan_lane(lane: Lane, rows: list[Notification], lanes: Lanes, now: datetime
 
 def _gather(lane: Lane, rows: list[Notification], free: int, now: datetime) -> list[Notification]:
     """Return what leaves as it is; in a storm merge the rest, or let it wait a few seconds."""
-    most_alone = policy.few(free)
+    most_alone = lane.few(now)
     loose = [row for row in rows if _is_loose(row)]
     if most_alone is None or not loose:
         return rows
     calm_at = lane.calm_at(now, is_urgent=any(row.priority == 1 for row in loose))
     is_calm = calm_at <= now
-    if is_calm and len(loose) <= max(1, most_alone):
+    if is_calm and len(loose) <= most_alone:
         return rows
     fixed = [row for row in rows if not _is_loose(row)]
     if len(fixed) >= free:

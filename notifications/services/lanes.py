@@ -102,15 +102,21 @@ class Lane:
         live = [log.opens_at(now) for log in self.logs.values() if not log.is_dead]
         return max(min(live, default=now + policy.RATE_WINDOW), now + timedelta(milliseconds=50))
 
+    def few(self, now: datetime) -> int | None:
+        """Return how many may leave one by one; None where nothing is short."""
+        sends, limit = self._together()
+        return policy.few(sends, limit, now.timestamp())
+
     def calm_at(self, now: datetime, *, is_urgent: bool) -> datetime:
         """Return from when on a message that is not full need not be gathered."""
-        live = [log for log in self.logs.values() if not log.is_dead]
-        sends = [entry for log in live for entry in log.sends]
-        limit = sum(log.limit for log in live)
-        if limit <= 0:
-            return now
+        sends, limit = self._together()
         calm = policy.calm_at(sends, limit, now.timestamp(), is_urgent=is_urgent)
         return now if calm <= now.timestamp() else datetime.fromtimestamp(calm, UTC)
+
+    def _together(self) -> tuple[list[policy.Entry], int]:
+        """Return the logs of all credentials that live as one, and their limits as one."""
+        live = [log for log in self.logs.values() if not log.is_dead]
+        return [entry for log in live for entry in log.sends], max(1, sum(log.limit for log in live))
 
 
 class Lanes:
