@@ -37,11 +37,12 @@ def _set_up(database: str) -> None:
 def _fill(count: int) -> None:
     from datetime import timedelta
 
+    from django.db.models import DateTimeField, ExpressionWrapper, F, Value
     from django.utils import timezone
 
     from notifications.models import DeliveryAttempt, Notification, NotificationEvent
 
-    at = timezone.now() - timedelta(days=100)
+    at = timezone.now() - timedelta(days=100, seconds=count)
     size = 2_000
     for start in range(0, count, size):
         rows = Notification.objects.bulk_create(
@@ -67,7 +68,9 @@ def _fill(count: int) -> None:
         NotificationEvent.objects.bulk_create(
             NotificationEvent(notification=row, kind="masked", note="手机号") for row in rows
         )
-    Notification.objects.update(created_at=at, updated_at=at)
+    # One a second, as a busy plant ends them.
+    ended = ExpressionWrapper(Value(at) + F("id") * Value(timedelta(seconds=1)), DateTimeField())
+    Notification.objects.update(created_at=at, updated_at=ended)
 
 
 def _write_beside(database: str, stop: Any, waits: Any) -> None:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from notifications import config, safety
 from notifications.admin.audited import AuditedAdmin
-from notifications.choices import RULE_TONES, VERB_TONES
+from notifications.choices import RULE_TONES, VERB_TONES, Verb
 from notifications.models import AuditEntry, ContentRule, NotificationConfig
 from notifications.services import configuration
 from spc_site.admin import DASH, ReadOnlyAdmin, badge, badge_column, change_url, link, list_url
@@ -246,13 +246,27 @@ def _try(cleaned: dict[str, Any]) -> dict[str, Any]:
 # --- the audit ------------------------------------------------------------------------------
 
 
+class KindFilter(admin.SimpleListFilter):
+    """What the act was done to, by the names that people know."""
+
+    title = gettext_lazy("类别")
+    parameter_name = "kind__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        labels = AuditEntry.objects.order_by("kind").values_list("kind", flat=True).distinct()
+        return [(label, _kind_name(label)) for label in labels if label]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(AuditEntry)
 class AuditAdmin(ReadOnlyAdmin):
     """Who did what, when, through which door: to be read, never changed."""
 
     menu_order = 395
-    list_display = ("at", "verb_badge", "kind_name", "object_link", "summary", "actor_name", "door")
-    list_filter = ("at", "verb", "door", "kind", "actor_name")
+    list_display = ("at", "verb_badge", "kind_name", "object_link", "summary", "who")
+    list_filter = ("at", "verb", "door", KindFilter, "actor_name")
     search_fields = ("object_name", "actor_name", "note", "=object_id")
     search_help_text = gettext_lazy("对象、人员、说明")
     date_hierarchy = "at"
@@ -263,8 +277,7 @@ class AuditAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("类别"), ordering="kind")
     def kind_name(self, entry: AuditEntry) -> str:
-        model = _model_of(entry.kind)
-        return str(model._meta.verbose_name) if model else entry.kind or DASH
+        return _kind_name(entry.kind) or DASH
 
     @admin.display(description=gettext_lazy("对象"), ordering="object_name")
     def object_link(self, entry: AuditEntry) -> SafeString | str:
@@ -274,12 +287,14 @@ class AuditAdmin(ReadOnlyAdmin):
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
         return link(reverse(name, args=[entry.object_id]), entry.object_name or entry.object_id)
 
+    @admin.display(description=gettext_lazy("人员 · 途径"), ordering="actor_name")
+    def who(self, entry: AuditEntry) -> str:
+        return " · ".join(filter(None, (entry.actor_name, entry.get_door_display())))
+
     @admin.display(description=gettext_lazy("变化"))
     def summary(self, entry: AuditEntry) -> str:
-        told = [
-            f"{_field_name(entry.kind, name)} {_plain(old)} → {_plain(new)}"
-            for name, old, new in _changes(entry)
-        ]
+        told = [_told(entry, *change) for change in _changes(entry)]
+        told = told or ([entry.note] if entry.note else [])
         text = "；".join(told[:3]) + (f"；… {len(told)}" if len(told) > 3 else "")
         return text if len(text) <= 120 else f"{text[:119]}…"
 
@@ -305,6 +320,12 @@ def _changes(entry: AuditEntry) -> list[tuple[str, Any, Any]]:
     return [(name, *pair) for name, pair in entry.changes.items()]
 
 
+def _told(entry: AuditEntry, name: str, old: Any, new: Any) -> str:
+    """Say one change in a line: of a new row what it says, else from what to what."""
+    field = _field_name(entry.kind, name)
+    return f"{field} {_plain(new)}" if entry.verb == Verb.ADDED else f"{field} {_plain(old)} → {_plain(new)}"
+
+
 def _plain(value: Any) -> str:
     if value is None or value == "":
         return DASH
@@ -318,6 +339,11 @@ def _model_of(label: str) -> type[models.Model] | None:
         return apps.get_model(label) if label else None
     except LookupError:
         return None
+
+
+def _kind_name(label: str) -> str:
+    model = _model_of(label)
+    return str(model._meta.verbose_name) if model else label
 
 
 def _field_name(label: str, name: str) -> str:

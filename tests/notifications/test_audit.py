@@ -157,6 +157,7 @@ def test_a_line_outlives_the_account_and_keeps_its_name() -> None:
 
 
 def test_the_page_shows_who_changed_what_and_filters(keeper: Client) -> None:
+    configuration.set_config("max_retries", "8")
     configuration.set_config("max_retries", "9")
     AuditEntry.objects.create(at=timezone.now(), verb="rotated", door="command", object_name="三把钥匙")
     url = reverse("admin:notifications_auditentry_changelist")
@@ -164,4 +165,7 @@ def test_the_page_shows_who_changed_what_and_filters(keeper: Client) -> None:
     assert "max_retries" in page
     assert "三把钥匙" not in page
     assert "三把钥匙" in keeper.get(url, {"door__exact": "command"}).text
-    assert "→ 9" in page
+    assert "值 8" in page
+    page = keeper.get(url, {"kind__exact": "notifications.NotificationConfig"}).text
+    assert "值 8 → 9" in page
+    assert "三把钥匙" not in page

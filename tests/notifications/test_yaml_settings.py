@@ -130,6 +130,8 @@ def test_a_template_of_the_plants_own_is_made(tmp_path: Path) -> None:
 
 
 def test_a_load_is_told_whole_and_by_row() -> None:
+    Channel.objects.update(priority=9)
+    Channel.objects.filter(code="email").delete()
     _run(EXAMPLE)
     load = AuditEntry.objects.get(verb="loaded")
     assert load.door == "command"
