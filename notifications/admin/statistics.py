@@ -466,7 +466,7 @@ def delivery_tiles(request: HttpRequest) -> Iterable[Tile]:
     sums = statistics.total(statistics.figures(since=since, until=clock.now()))
     rate = sums.success_rate
     yield Tile(
-        label=_("送达成功率（24 小时）"),
+        label=_("24 小时成功率"),
         value=percent(rate),
         tone="grey" if rate is None else "green" if rate >= 0.99 else "amber" if rate >= 0.95 else "red",
         note=_("p95 响应 %(most)s") % {"most": milliseconds(sums.response_ms(0.95))} if sums.requests else "",

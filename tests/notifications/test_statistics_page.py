@@ -154,7 +154,7 @@ def test_the_first_page_tells_how_delivery_does_and_what_is_wrong(keeper: Client
         key="failing:email", severity="critical", title="邮件连续失败", seen_at=NOW, told_at=NOW
     )
     text = keeper.get(index).text
-    assert tile(text, "送达成功率（24 小时）") == "99.0 %"
+    assert tile(text, "24 小时成功率") == "99.0 %"
     assert tile(text, "最久等待") == "2.0 小时"
     assert tile(text, "发送异常") == "1"
     assert reverse("admin:notifications_trouble_change", args=[one.pk]) in text
