@@ -315,6 +315,13 @@ def test_a_run_is_stopped_where_it_stands(keeper: Client, monkeypatch: pytest.Mo
     assert (run.state, run.done) == (BulkResend.Run.CANCELLED, 2)
 
 
+def test_a_run_without_the_yes_leaves_out_what_was_shown_by_then(keeper: Client) -> None:
+    sent, dead = message(State.SENT), message(State.DEAD)
+    run = bulk.start([sent.pk, dead.pk], user=builders.superuser())
+    assert (run.done, run.skipped) == (1, 1)
+    assert not sent.resends.exists()
+
+
 def test_too_many_at_once_are_refused_and_the_oldest_are_proposed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "MOST", 2)
     rows = [message(State.DEAD).pk for _each in range(3)]
