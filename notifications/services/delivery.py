@@ -11,6 +11,7 @@ one message at the most, and it is marked when its lease runs out.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -155,10 +156,16 @@ def _deliver_batch(claimed: Claimed, lanes: Lanes, drain: _Drain, budget: Budget
         is_over = False
         lane = lanes.of(row.channel, row.target)
         if _has_lease(row, lane.timeout_s) or _renew(row, lane.timeout_s):
-            with transaction.atomic():
-                if success is not None:
-                    _record_success(success, drain)
-                begun = _begin(row, lane, drain, number=claimed.attempts[row.pk] + 1)
+            try:
+                with transaction.atomic():
+                    if success is not None:
+                        _record_success(success, drain)
+                    begun = _begin(row, lane, drain, number=claimed.attempts[row.pk] + 1)
+            except DatabaseError:
+                if success is not None:  # what fails for the next one must not undo what was sent
+                    with contextlib.suppress(DatabaseError), transaction.atomic():
+                        _record_success(success, drain)
+                raise
             success = None
             if begun is not None:
                 tried += 1
