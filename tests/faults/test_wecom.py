@@ -68,55 +68,57 @@ def name_unknown(_drill: Drill, settings: Any) -> Callable[[], None]:
 
 @pytest.mark.parametrize("cut", [refused, name_unknown])
 def test_f14_a_network_that_is_away_costs_retries_alone(
-    drill: Drill, settings: Any, cut: Callable[[Drill, Any], Callable[[], None]]
+    wide_drill: Drill, settings: Any, cut: Callable[[Drill, Any], Callable[[], None]]
 ) -> None:
-    drill.create(5)
-    mended = cut(drill, settings)
-    drill.deliver()
+    wide_drill.create(5)
+    mended = cut(wide_drill, settings)
+    wide_drill.deliver()
     assert set(Notification.objects.values_list("status", "reason", "possible_duplicate")) == {
         (State.PENDING, Reason.TRANSIENT, False)
     }
     assert all(Notification.objects.values_list("error_message", flat=True))  # in words for people
     mended()
-    drill.deliver_all()
-    assert_all_sent_once(drill)
+    wide_drill.deliver_all()
+    assert_all_sent_once(wide_drill)
 
 
-def test_f14_a_connection_reset_is_marked_since_nobody_can_know(drill: Drill) -> None:
-    drill.create(5)
-    drill.server.fail(Mode.DROP_BEFORE, times=2)
-    drill.deliver_all()
-    verdict = drill.verdict()
+def test_f14_a_connection_reset_is_marked_since_nobody_can_know(wide_drill: Drill) -> None:
+    wide_drill.create(5)
+    wide_drill.server.fail(Mode.DROP_BEFORE, times=2)
+    wide_drill.deliver_all()
+    verdict = wide_drill.verdict()
     assert verdict.states == {State.SENT: 5}
     assert (verdict.lost, verdict.doubled, verdict.flagged) == (0, 0, 2)
 
 
 @pytest.mark.parametrize("mode", [Mode.DELAY, Mode.DROP_AFTER, Mode.CUT_JSON])
-def test_f15_f19_an_answer_that_is_lost_doubles_at_most_once_and_marked(drill: Drill, mode: Mode) -> None:
+def test_f15_f19_an_answer_that_is_lost_doubles_at_most_once_and_marked(
+    wide_drill: Drill, mode: Mode
+) -> None:
     Channel.objects.update(timeout_s=1)
-    drill.create(3)
-    drill.server.fail(mode, times=1, **({"delay_s": 1.5} if mode is Mode.DELAY else {}))
-    drill.deliver_all()
-    verdict = drill.verdict()
+    wide_drill.create(3)
+    wide_drill.server.fail(mode, times=1, **({"delay_s": 1.5} if mode is Mode.DELAY else {}))
+    wide_drill.deliver_all()
+    verdict = wide_drill.verdict()
     assert verdict.states == {State.SENT: 3}
     assert (verdict.lost, verdict.doubled, verdict.flagged, verdict.unflagged) == (0, 1, 1, 0)
 
 
 @pytest.mark.parametrize(("mode", "taken"), [(Mode.HTML, False), (Mode.HTML, True), (Mode.CUT_JSON, True)])
 def test_f15_f19_answers_lost_again_and_again_leave_the_message_to_a_person(
-    drill: Drill, mode: Mode, taken: bool, admin_user: User
+    wide_drill: Drill, mode: Mode, taken: bool, admin_user: User
 ) -> None:
-    drill.create(2)
-    fault = drill.server.fail(mode, taken=taken)
-    drill.deliver_all()
-    verdict = drill.verdict()
+    wide_drill.create(2)
+    fault = wide_drill.server.fail(mode, taken=taken)
+    wide_drill.deliver_all()
+    verdict = wide_drill.verdict()
     assert verdict.states == {State.UNCERTAIN: 2}  # the list that a person looks through
     assert (verdict.lost, verdict.doubled, verdict.flagged) == (0, 2 * taken, 2)
     assert set(Notification.objects.values_list("reason", flat=True)) == {Reason.ANSWER_LOST}
-    drill.server.mend(fault)
-    resend(drill.row("M00001"), user=admin_user, confirmed=True)
-    drill.deliver()
-    assert drill.server.messages[-1].shown
+    wide_drill.server.mend(fault)
+    resend(wide_drill.row("M00001"), user=admin_user, confirmed=True)
+    wide_drill.deliver()
+    assert wide_drill.server.messages[-1].shown
 
 
 def test_f16_the_limit_is_kept_whatever_waits_and_every_row_knows_its_time(drill: Drill) -> None:
@@ -185,18 +187,18 @@ def test_f21_a_dead_robot_holds_its_messages_and_they_go_on_after_the_fix(drill:
 
 @pytest.mark.parametrize("step_s", [-3600.0, 3600.0])
 def test_f22_a_clock_that_jumps_during_retries_delays_at_most_by_the_longest_backoff(
-    drill: Drill, step_s: float
+    wide_drill: Drill, step_s: float
 ) -> None:
-    drill.create(10)
-    drill.server.fail(Mode.HTTP, status=500, times=5)
-    drill.deliver()
-    drill.skew(step_s)
-    drill.create(5)
-    began = drill.time()
-    drill.deliver_all()
-    assert_all_sent_once(drill)
-    assert drill.time() - began <= 3600 + 2 * MINUTE_S
-    assert drill.most_in_a_minute() <= 20
+    wide_drill.create(10)
+    wide_drill.server.fail(Mode.HTTP, status=500, times=5)
+    wide_drill.deliver()
+    wide_drill.skew(step_s)
+    wide_drill.create(5)
+    began = wide_drill.time()
+    wide_drill.deliver_all()
+    assert_all_sent_once(wide_drill)
+    assert wide_drill.time() - began <= 3600 + 2 * MINUTE_S
+    assert wide_drill.most_in_a_minute() <= 20
 
 
 def test_f24_a_template_broken_meanwhile_makes_dead_letters_that_go_after_the_fix(
