@@ -23,7 +23,7 @@ from notifications.policy import LATE_AFTER, OPEN_STATES
 from notifications.services import failover, merging, statements
 from notifications.services.failover import Why
 from notifications.services.lanes import Lane, Lanes
-from notifications.services.states import locked, move, unlocked
+from notifications.services.states import locked, move, move_unlocked, update_unlocked
 from spc_site import clock
 
 BEHIND_AN_EARLIER_PART = timedelta(seconds=2)
@@ -166,8 +166,8 @@ def put_off(
         waiting = waiting.exclude(pk__in=but)
     soon = now + policy.RATE_WINDOW
     if until > soon:
-        unlocked(waiting.exclude(fallbacks=[])).update(next_at=soon, reason=reason, updated_at=now)
-    return unlocked(waiting).update(next_at=until, reason=reason, updated_at=now)
+        update_unlocked(waiting.exclude(fallbacks=[]), next_at=soon, reason=reason, updated_at=now)
+    return update_unlocked(waiting, next_at=until, reason=reason, updated_at=now)
 
 
 def set_aside(lane: Lane, lanes: Lanes, now: datetime) -> int:
@@ -178,9 +178,8 @@ def set_aside(lane: Lane, lanes: Lanes, now: datetime) -> int:
     _move_each(waiting.exclude(fallbacks=[])[:_MOST_MOVED], Why.DEAD, lanes, now)
     words = obstacle.words[:500]
     # A test tells whether the channel works: it is no use to anybody once it has been mended.
-    ends = unlocked(waiting.filter(is_test=True))
-    move(ends, State.DEAD, reason=obstacle.reason, error_message=words)
-    return move(unlocked(waiting), State.HELD, reason=obstacle.reason, error_message=words)
+    move_unlocked(waiting.filter(is_test=True), State.DEAD, reason=obstacle.reason, error_message=words)
+    return move_unlocked(waiting, State.HELD, reason=obstacle.reason, error_message=words)
 
 
 def _is_late(row: Notification, now: datetime) -> bool:
@@ -222,7 +221,7 @@ def let_expire(rows: QuerySet[Notification]) -> int:
     ended = 0
     for was_tried in (True, False):
         some = rows.filter(tried if was_tried else ~tried)
-        ended += move(unlocked(some), policy.expired_state(was_tried=was_tried), reason=Reason.EXPIRED)
+        ended += move_unlocked(some, policy.expired_state(was_tried=was_tried), reason=Reason.EXPIRED)
     return ended
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from notifications import policy
@@ -25,12 +25,19 @@ def locked(rows: QuerySet[Notification]) -> QuerySet[Notification]:
     return rows
 
 
-def unlocked(rows: QuerySet[Notification]) -> QuerySet[Notification]:
-    """Return those rows that nobody holds, for a statement that changes many.
+def update_unlocked(rows: QuerySet[Notification], **fields: Any) -> int:
+    """Change those of many rows that nobody holds; return how many.
 
     Two processes that change the same many rows would else wait for each other in turn.
     """
-    if connection.features.has_select_for_update_skip_locked:
-        free = rows.order_by("pk").select_for_update(skip_locked=True, of=("self",))
-        return Notification.objects.filter(pk__in=free.values("pk"))
-    return rows
+    with transaction.atomic():
+        if connection.features.has_select_for_update_skip_locked:
+            free = rows.order_by("pk").select_for_update(skip_locked=True, of=("self",))
+            rows = Notification.objects.filter(pk__in=free.values("pk"))
+        return rows.update(**fields)
+
+
+def move_unlocked(rows: QuerySet[Notification], new: str, **fields: Any) -> int:
+    """Bring those of many messages into a state that nobody holds and that may go there."""
+    fields.setdefault("updated_at", clock.now())
+    return update_unlocked(rows.filter(status__in=policy.sources(new)), status=new, **fields)

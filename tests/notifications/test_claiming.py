@@ -287,6 +287,24 @@ def test_a_lease_from_before_the_clock_went_back_is_over(channel: ScriptedChanne
     assert row.status == State.SENT
 
 
+@pytest.mark.django_db(transaction=True)
+def test_outside_of_any_transaction_rows_are_put_off_held_and_ended(
+    channel: ScriptedChannel, clock: Clock
+) -> None:
+    channel.limit_bytes = 256
+    over = _send(target="OQC", expires_at=clock.now + timedelta(seconds=1))
+    clock(2)
+    for _ in range(25):
+        _send("字" * 70)
+    channel.answers = [Result(Decision.SENT)] * 19 + [Result(Decision.CHANNEL_DEAD)]
+    deliver_due()
+    clock(62)
+    deliver_due()
+    over.refresh_from_db()
+    assert over.status == State.SUPPRESSED
+    assert Notification.objects.filter(status=State.HELD).count() == 6
+
+
 # --- being stopped -------------------------------------------------------------------------------------
 
 
