@@ -23,7 +23,7 @@ from notifications.policy import LATE_AFTER, OPEN_STATES
 from notifications.services import failover, merging, statements
 from notifications.services.failover import Why
 from notifications.services.lanes import Lane, Lanes
-from notifications.services.states import locked, move, move_unlocked, update_unlocked
+from notifications.services.states import locked, move_locked, move_unlocked, update_unlocked
 from spc_site import clock
 
 BEHIND_AN_EARLIER_PART = timedelta(seconds=2)
@@ -282,14 +282,11 @@ def _lease(chosen: list[Notification], worker: str, now: datetime) -> Claimed:
     tries = DeliveryAttempt.objects.filter(notification=OuterRef("pk")).order_by()
     last = Subquery(tries.values("notification").annotate(last=Max("number")).values("last"))
     with transaction.atomic():
-        waiting = Notification.objects.filter(pk__in=keys, status=State.PENDING)
-        found = {row.pk: row for row in locked(waiting).annotate(last_attempt=last)}
-        move(
-            Notification.objects.filter(pk__in=list(found)),
-            State.SENDING,
-            lease_until=until,
-            lease_owner=worker,
-            updated_at=now,
+        # By key alone, and the state looked at here: SQLite would else read all that are pending.
+        rows = locked(Notification.objects.filter(pk__in=keys)).annotate(last_attempt=last)
+        found = {row.pk: row for row in rows if row.status == State.PENDING}
+        move_locked(
+            found, State.PENDING, State.SENDING, lease_until=until, lease_owner=worker, updated_at=now
         )
     for row in (found[key] for key in keys if key in found):
         row.status, row.lease_until, row.lease_owner = State.SENDING, until, worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
@@ -23,6 +24,13 @@ def locked(rows: QuerySet[Notification]) -> QuerySet[Notification]:
     if connection.features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True, of=("self",))
     return rows
+
+
+def move_locked(keys: Iterable[int], old: str, new: str, **fields: Any) -> int:
+    """Bring messages from one state into another that the caller has locked and seen in the first."""
+    if not policy.may(old, new):
+        raise ValueError(f"{old} → {new} is no transition")
+    return Notification.objects.filter(pk__in=list(keys)).update(status=new, **fields)
 
 
 def update_unlocked(rows: QuerySet[Notification], **fields: Any) -> int:
