@@ -22,7 +22,7 @@ from notifications.models import DeliveryAttempt, Notification
 from notifications.policy import Decision, in_order
 from notifications.services.composing import compose
 from notifications.services.lanes import Lane
-from notifications.services.states import locked, move
+from notifications.services.states import locked, move_locked
 from spc_site import clock
 
 log = logging.getLogger("notifications.merging")
@@ -145,11 +145,12 @@ def _write(lane: Lane, rows: list[Notification], page: int, pages: int) -> int:
         expires_at=_last_expiry(rows),
     )
     with transaction.atomic():
-        waiting = Notification.objects.filter(pk__in=keys, status=State.PENDING)
-        if len(locked(waiting.order_by("pk")).values_list("pk")) != len(keys):
+        members = locked(Notification.objects.filter(pk__in=keys).order_by("pk"))
+        if list(members.values_list("status", flat=True)) != [State.PENDING] * len(keys):
             return 0  # another process sends or merges one of them
         digest.save(force_insert=True)
-        move(waiting, State.MERGED, merged_into=digest, reason=Reason.MERGED)
+        ended = {"merged_into": digest, "reason": Reason.MERGED, "updated_at": clock.now()}
+        move_locked(keys, State.PENDING, State.MERGED, **ended)
     log.info("digest %s of %d messages", digest.message_id, len(rows))
     return 1
 
