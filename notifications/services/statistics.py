@@ -67,9 +67,9 @@ def roll_up_due() -> int:
         first = Notification.objects.aggregate(at=Min("created_at"))["at"]
         if first is None:
             return 0
-        start = max(_hour_of(first), _hour_of(now - _FURTHEST))
+        start = max(hour_of(first), hour_of(now - _FURTHEST))
     else:
-        start = min(last, _hour_of(now)) - HOUR
+        start = min(last, hour_of(now)) - HOUR
     return roll_up(since=start, until=now)
 
 
@@ -81,7 +81,7 @@ def roll_up(*, since: datetime, until: datetime) -> int:
     oldest = Notification.objects.aggregate(at=Min("created_at"))["at"]
     if oldest is None:
         return 0
-    hour, count = max(_hour_of(since), _hour_of(oldest)), 0
+    hour, count = max(hour_of(since), hour_of(oldest)), 0
     while hour <= until:
         _roll_up_hour(hour)
         hour += HOUR
@@ -97,13 +97,14 @@ def sample_queues() -> None:
         open_rows.order_by().values_list("channel").annotate(Count("pk"), Min("created_at"))
     ):
         age_s = max(round((now - oldest).total_seconds()), 0)
-        row, _is_new = HourlyFigure.objects.get_or_create(channel=channel, hour=_hour_of(now))
+        row, _is_new = HourlyFigure.objects.get_or_create(channel=channel, hour=hour_of(now))
         HourlyFigure.objects.filter(pk=row.pk).update(
             queue_most=Greatest("queue_most", length), oldest_most_s=Greatest("oldest_most_s", age_s)
         )
 
 
-def _hour_of(moment: datetime) -> datetime:
+def hour_of(moment: datetime) -> datetime:
+    """Return the beginning of the hour that a moment is in."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 

@@ -24,6 +24,7 @@ from notifications.models import (
     RouteStep,
     Trouble,
 )
+from notifications.monitoring.rules import speed
 from notifications.policy import Decision
 from notifications.services import statistics
 from spc_site import clock
@@ -50,7 +51,7 @@ class Clock:
 def time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     moving = Clock()
     monkeypatch.setattr(clock, "now", lambda: moving.now)
-    monkeypatch.setattr(monitoring, "processor_load", lambda: 0.1)
+    monkeypatch.setattr(speed, "processor_load", lambda: 0.1)
     yield moving
 
 
@@ -61,7 +62,7 @@ class Mail(ScriptedChannel):
         super().__init__(code="email")
 
     def credentials(self, target: str) -> list[Credential]:
-        return [Credential("email:account")]
+        return [Credential("email:account")] if self.is_configured else super().credentials(target)
 
     def compose(self, title: str, content: str, target: str, form: Form, *rest: Any) -> list[str]:
         return [content]
@@ -224,6 +225,17 @@ def test_a_group_without_a_robot_is_told_and_named(channel: ScriptedChannel) -> 
     assert keys() == set()
 
 
+def test_a_channel_that_is_not_set_up_is_one_trouble_however_many_people_miss_it(mail: Mail) -> None:
+    mail.is_configured = False
+    people = [f"worker{number}@plant.example" for number in range(4)]
+    for address in people:
+        message(State.SUPPRESSED, reason=Reason.NO_ROBOT, channel="email", target=address)
+    monitoring.watch()
+    row = Trouble.objects.get()
+    assert (row.key, row.value) == ("config:email:all", "4 条消息")
+    assert not any(address in f"{row.title} {row.key}" for address in people)  # a group reads it
+
+
 @pytest.mark.parametrize(
     ("slow", "found"), [(0, False), (1, False), (2, True)], ids=["none", "at the limit", "one more"]
 )
@@ -315,7 +327,7 @@ def test_a_few_messages_where_there_were_none_are_not_unusual() -> None:
 
 
 def test_a_busy_processor_is_told_after_three_minutes(time: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitoring, "processor_load", lambda: 0.9)
+    monkeypatch.setattr(speed, "processor_load", lambda: 0.9)
     for _minute in range(3):
         monitoring.watch()
         assert not Trouble.objects.filter(told_at__isnull=False).exists()
@@ -328,7 +340,7 @@ def test_a_processor_that_was_busy_for_a_moment_is_forgotten(
     time: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for load in (0.9, 0.5, 0.9, 0.9):
-        monkeypatch.setattr(monitoring, "processor_load", lambda now=load: now)
+        monkeypatch.setattr(speed, "processor_load", lambda now=load: now)
         monitoring.watch()
         time.on(minutes=1)
     assert Trouble.objects.get().told_at is None
