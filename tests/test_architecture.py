@@ -20,7 +20,7 @@ from tests.live import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-ROOMS = ("accounts", "alarms", "notifications", "quality", "spc_site", "wecom")
+ROOMS = ("accounts", "alarms", "contracts", "notifications", "quality", "spc_site", "wecom")
 
 
 def run(*argv: str | Path, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
