@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from statistics import median
+from typing import Any
 
 from django.db.models import Case, Count, F, Q, QuerySet, When
+from django.utils.translation import gettext as _
 
 from notifications.choices import State
 from notifications.models import Notification
 from notifications.policy import OPEN_STATES
+from spc_site.errors import AppError
 
 LOOKED_AT = 20_000
 """So many messages are read for a word; who looks further back gives a range of time."""
@@ -157,3 +160,40 @@ def unusual_sources(now: datetime, *, factor: float, floor: int) -> list[Unusual
         if count >= factor * usual.get((source, channel, target), 0.0)
     ]
     return sorted(found, key=lambda one: (-one.count, one.limit_name))
+
+
+def get_notification_status(message_id: str) -> dict[str, Any]:
+    """Return where a message stands, with its attempts; raises AppError for an unknown id."""
+    row = Notification.objects.filter(message_id=message_id).prefetch_related("attempts").first()
+    if row is None:
+        raise AppError("no_message", _("没有编号为 %(id)s 的消息。") % {"id": message_id})
+    return {
+        "message_id": row.message_id,
+        "status": row.status,
+        "reason": row.reason,
+        "channel": row.channel,
+        "target": row.target,
+        "priority": row.priority,
+        "retry_count": row.retry_count,
+        "max_retries": row.max_retries,
+        "possible_duplicate": row.possible_duplicate,
+        "part_no": row.part_no,
+        "part_count": row.part_count,
+        "repeats": row.repeats,
+        "expires_at": row.expires_at,
+        "created_at": row.created_at,
+        "next_at": row.next_at if row.status == State.PENDING else None,
+        "sent_at": row.sent_at,
+        "error_message": row.error_message,
+        "attempts": [
+            {
+                "number": attempt.number,
+                "started_at": attempt.started_at,
+                "duration_ms": attempt.duration_ms,
+                "outcome": attempt.outcome,
+                "errcode": attempt.errcode,
+                "explanation": attempt.explanation,
+            }
+            for attempt in row.attempts.all()
+        ],
+    }

@@ -1,5 +1,6 @@
 """What can be done with messages: ask for one, deliver what is due, act on one by hand."""
 
+from notifications.selectors import get_notification_status
 from notifications.services import templates
 from notifications.services.acts import ASKS_FIRST, CANCELLABLE, RESENDABLE, cancel, resend
 from notifications.services.delivery import deliver_due, reclaim_expired
@@ -13,13 +14,8 @@ from notifications.services.health import (
     refused,
 )
 from notifications.services.holding import mend, obstacle, release_mended
-from notifications.services.requests import (
-    get_notification_status,
-    notify,
-    send_notification,
-    send_template_notification,
-    who_would_get,
-)
+from notifications.services.notifying import notify, who_would_get
+from notifications.services.requests import send_notification, send_template_notification
 from notifications.services.retention import HASHED
 from notifications.services.testing import send_test
 from notifications.services.trials import try_channel
