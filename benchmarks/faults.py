@@ -230,11 +230,12 @@ def f7(field: Range) -> tuple[Any, Result]:
     from tests.services import wait_until
 
     slowest, seen = 0.0, set()
+    aways = (1, 1, 1, 30, 30, 30) if field.options.scale >= 1 else (1, 5)
     with field.drill(groups=1000, limit=None, channel_limit=20_000) as drill:
         drill.start("--workers", "0")
         for queue in jobs.QUEUES:
             drill.start("--queue", queue)
-        for away_s in (1, 1, 1, 30, 30, 30) if field.options.scale >= 1 else (1, 5):
+        for away_s in aways:
             field.redis.kill()
             drill.create(20)
             if away_s > 1:
@@ -255,7 +256,7 @@ def f7(field: Range) -> tuple[Any, Result]:
     told = "notice on every page, gone afterwards" if seen and "" not in seen else "NOTHING was shown"
     if not told.startswith("notice"):
         drill.judge.complaints.append(told)
-    return drill, Result("Redis killed, 3 × 1 s and 3 × 30 s away", slowest, told, 0, 0, 15)
+    return drill, Result(f"Redis killed, away for {', '.join(map(str, aways))} s", slowest, told, 0, 0, 15)
 
 
 def _callers_wait(field: Range, drill: Any, url: str, count: int) -> float:
@@ -440,7 +441,9 @@ def f14(field: Range) -> tuple[Any, Result]:
         began = drill.time()
         drill.deliver_all(most_leaps=3000)
         took = drill.time() - began
-    return drill, Result("refused for 2 min, then 20 resets", took, "cause in words", 0, field.many(20), 600)
+    return drill, Result(
+        f"refused for 2 min, then {field.many(20)} resets", took, "cause in words", 0, field.many(20), 600
+    )
 
 
 def f15(field: Range) -> tuple[Any, Result]:
@@ -465,7 +468,9 @@ def f16(field: Range) -> tuple[Any, Result]:
             drill.start("--queue", "notify")
         drill.create(field.many(200), priority=3)
         took = drill.settle(seconds=120)
-    return drill, Result("45009 for 60 s, 200 for one robot", took, "held by rate, with a time", 0, 0, 300)
+    return drill, Result(
+        f"45009 for 60 s, {len(drill.markers)} for one robot", took, "held by rate, with a time", 0, 0, 300
+    )
 
 
 def f19(field: Range) -> tuple[Any, Result]:
@@ -590,7 +595,7 @@ def f25(field: Range) -> tuple[Any, Result]:
 
     count = max(field.many(2000), 1000)
     with field.drill(groups=1, redis=False) as drill:
-        NotificationConfig.objects.filter(config_key__startswith="most_per").delete()
+        NotificationConfig.objects.filter(config_key="most_per_source_minute").update(config_value="500")
         for _ in range(count):
             send_notification("演练", "一次又一次", "wechat_bot", "G001", 3, source="runaway")
         withheld = Notification.objects.filter(status="suppressed", reason="flooded").count()
@@ -646,7 +651,7 @@ def soak(field: Range) -> tuple[Any, Result] | None:
     half = [sample for sample in samples if sample[0] > minutes * 60 * 0.3] or samples
     memory, files = _slope(half, 1), _slope(half, 2)
     size = (half[-1][3] - half[0][3]) * 1024 / max(count, 1)
-    if memory > 1.0 or files > 0.5:
+    if minutes >= 10 and (memory > 1.0 or files > 0.5):  # before that it is still warming up
         drill.judge.complaints.append(f"memory grows {memory:.2f} MB a minute, open files {files:.2f}")
     return drill, Result(
         f"{minutes:g} min, {count} messages, storms",
