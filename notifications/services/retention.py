@@ -33,9 +33,10 @@ from notifications.policy import OPEN_STATES
 from notifications.services import audit
 from notifications.services.states import locked
 from spc_site import clock
+from spc_site.bulk import update_many
 from spc_site.jobs import Budget, stop_requested
 
-CHUNK = 500
+CHUNK = 200
 LONGEST_REST_S = 0.2
 HASHED = "sha256:"
 """Begins what is left of a payload whose text was forgotten."""
@@ -136,10 +137,10 @@ def _with_text(keep: _Keep, state: str) -> models.QuerySet[Notification]:
 
 
 def _old_attempts(keep: _Keep) -> models.QuerySet[DeliveryAttempt]:
-    old = keep.attempts
-    return DeliveryAttempt.objects.filter(
-        started_at__lt=old, notification__status__in=_ENDED, notification__updated_at__lt=old
-    )
+    """Attempts of messages that ended before that, too; asked attempt by attempt, in their order."""
+    live = Notification.objects.filter(Q(status__in=OPEN_STATES) | Q(updated_at__gte=keep.attempts))
+    theirs = live.filter(pk=OuterRef("notification_id"))
+    return DeliveryAttempt.objects.filter(~Exists(theirs), started_at__lt=keep.attempts)
 
 
 def _old_messages(keep: _Keep, state: str) -> models.QuerySet[Notification]:
@@ -229,7 +230,7 @@ def _forget_texts(rows: Rows) -> int:
             row.payload = HASHED + hashlib.sha256(said.encode()).hexdigest()
             if row.status != State.DEAD:
                 row.content, row.variables = "", {}
-        Notification.objects.bulk_update(kept, ["payload", "content", "variables"], batch_size=100)
+        update_many(kept, ["payload", "content", "variables"])
     return len(kept)
 
 
