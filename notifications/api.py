@@ -259,6 +259,7 @@ def history(
     if not request.user.has_perm("notifications.view_contacts"):
         for row in rows:
             row.target = safety.mask_contacts(row.target)
+            row.error_message = safety.mask_contacts(row.error_message)
     return {"items": rows[:limit], "next": rows[limit - 1].pk if len(rows) > limit else None}
 
 
@@ -270,7 +271,10 @@ def get_status(request: HttpRequest, message_id: str) -> dict[str, Any]:
     except AppError as unknown:
         raise Http404 from unknown
     if not request.user.has_perm("notifications.view_contacts"):
-        status["target"] = safety.mask_contacts(status["target"])
+        for name in ("target", "error_message"):
+            status[name] = safety.mask_contacts(status[name])
+        for attempt in status["attempts"]:
+            attempt["explanation"] = safety.mask_contacts(attempt["explanation"])
     return status
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Case, Count, F, Q, QuerySet, When
 from django.utils.translation import gettext as _
 
+from notifications import safety
 from notifications.choices import State
 from notifications.models import Notification
 from notifications.policy import OPEN_STATES
@@ -104,8 +105,17 @@ def history(
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if not text:
         return rows
-    newest = Notification.objects.filter(pk__in=rows.values("pk")[:LOOKED_AT]).order_by("-pk")
-    return newest.filter(Q(title__icontains=text) | Q(content__icontains=text))
+    return newest_of(rows).filter(Q(title__icontains=text) | Q(content__icontains=text))
+
+
+def newest_of(rows: QuerySet[Notification]) -> QuerySet[Notification]:
+    """Return the newest `LOOKED_AT` of messages (and those of the same moment); one query.
+
+    A moment bounds them, not a list of rows: so both databases read one range of one index.
+    """
+    moments = rows.order_by("-created_at", "-pk").values_list("created_at", flat=True)
+    edge = list(moments[LOOKED_AT - 1 : LOOKED_AT])
+    return rows.filter(created_at__gte=edge[0]) if edge else rows
 
 
 # --- unusual volume -------------------------------------------------------------------------
@@ -126,7 +136,7 @@ class Unusual:
     @property
     def limit_name(self) -> str:
         """A key that stays the same while the same source goes on."""
-        return f"{self.source or '-'}:{self.channel}:{self.target}"
+        return f"{self.source or '-'}:{self.channel}:{safety.mask_contacts(self.target)}"
 
 
 def unusual_sources(now: datetime, *, factor: float, floor: int) -> list[Unusual]:

@@ -19,22 +19,9 @@ from notifications import causes, channels, services
 from notifications.admin.audited import AuditedAdmin
 from notifications.channels.wechat_bot import read_key
 from notifications.choices import State
-from notifications.models import (
-    Budget,
-    Channel,
-    DeliveryAttempt,
-    Robot,
-)
+from notifications.models import Budget, Channel, DeliveryAttempt, Robot
 from notifications.services.health import PoolPlace
-from spc_site.admin import (
-    DASH,
-    ReadOnlyAdmin,
-    badge,
-    change_url,
-    link,
-    list_url,
-    person_of,
-)
+from spc_site.admin import DASH, ReadOnlyAdmin, badge, change_url, link, list_url, person_of
 from spc_site.errors import AppError
 from spc_site.sealed import masked
 

@@ -24,17 +24,7 @@ from notifications.models import Channel, HourlyFigure, Notification, Trouble
 from notifications.services import statistics
 from notifications.services.statistics import Sums
 from spc_site import clock
-from spc_site.admin import (
-    DASH,
-    ReadOnlyAdmin,
-    Tile,
-    badge,
-    badge_column,
-    change_url,
-    link,
-    list_url,
-    tiles,
-)
+from spc_site.admin import DASH, ReadOnlyAdmin, Tile, badge, badge_column, change_url, link, list_url, tiles
 from spc_site.lib.svg import (
     Bar,
     ChartSpec,

@@ -286,5 +286,16 @@ def test_addresses_are_masked_for_who_may_not_see_them(sender: Client) -> None:
     assert sender.get(URL).json()["items"][0]["target"] == "13812345678"
 
 
+def test_they_are_masked_in_what_servers_answered_too(sender: Client) -> None:
+    answer = "550 <zhang.san@plant.example> unknown"
+    row = builders.notification("dead", channel="email", error_message=answer)
+    row.attempts.create(number=1, started_at=timezone.now(), outcome="dead", explanation=answer)
+    for client, is_shown in ((_client("质量经理"), False), (sender, True)):
+        for url in (URL, f"{URL}/{row.message_id}"):
+            told = client.get(url).text
+            assert "@plant.example" in told
+            assert ("zhang.san@" in told) is is_shown
+
+
 def test_who_may_not_see_the_log_gets_no_history() -> None:
     assert _client("质检员").get(URL).status_code == 403

@@ -261,6 +261,20 @@ def test_addresses_of_people_are_masked_for_who_may_not_see_them(client: Client)
     assert "13812345678" in client.get(timeline.page_of(row)).text
 
 
+def test_they_are_masked_in_what_servers_answered_too(client: Client) -> None:
+    answer = "550 <zhang.san@plant.example> unknown"
+    row = message(State.DEAD, channel="email", reason=Reason.RECIPIENT, error_message=answer)
+    attempt(row, "dead", after_s=1, explanation=answer, answer=answer)
+    dead = reverse("admin:notifications_notification_dead")
+    Notification.objects.update(created_at=clock.now())
+    for role, is_shown in (("质量经理", False), ("通知管理员", True)):
+        client.force_login(builders.person(role))
+        for url in (timeline.page_of(row), dead):
+            page = client.get(url).text
+            assert "@plant.example" in page
+            assert ("zhang.san@" in page) is is_shown
+
+
 def test_the_list_masks_them_too(client: Client) -> None:
     message(State.SENT, channel="email", target="zhang.san@plant.example", sent_at=START)
     client.force_login(builders.person("质量经理"))

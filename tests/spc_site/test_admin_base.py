@@ -10,7 +10,7 @@ from django.contrib.messages.storage.fallback import FallbackStorage
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from notifications.admin.messages import NotificationAdmin
+from notifications.admin.messages.log import NotificationAdmin
 from notifications.models import Notification
 from quality.models import Part
 from spc_site.admin import SHAPES, BaseAdmin, BoundedPaginator, badge
