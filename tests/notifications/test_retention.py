@@ -279,7 +279,10 @@ def _at(hour: int) -> datetime:
 
 
 @pytest.mark.parametrize(("hour", "count"), [(2, 1), (3, 2)])
-def test_the_job_works_in_the_hour_of_the_setting(hour: int, count: int) -> None:
+def test_the_job_works_in_the_hour_of_the_setting(
+    hour: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spc_site.clock.now", timezone.now)  # PostgreSQL's clock does not travel
     _old(State.SENT, 90.1)
     young = _old(State.SENT, 1)
     with time_machine.travel(_at(hour), tick=False):
@@ -289,7 +292,8 @@ def test_the_job_works_in_the_hour_of_the_setting(hour: int, count: int) -> None
     assert young.pk in _left()
 
 
-def test_a_machine_that_is_off_at_night_cleans_by_day() -> None:
+def test_a_machine_that_is_off_at_night_cleans_by_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spc_site.clock.now", timezone.now)
     _old(State.SENT, 95)
     with time_machine.travel(_at(14), tick=False):
         clean_job()
