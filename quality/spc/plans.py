@@ -38,11 +38,9 @@ class Plan:
     chart: one of CHARTS or "auto" (subgroup size 1: i_mr; 2 to 10: xbar_r; above: xbar_s).
     subgroup_size: how a flat series is cut, in order; what is left over is a smaller last subgroup.
     estimator: see `estimators.py`; "auto" is the chart's own (MR, R-bar, S-bar, weighted for unequal sizes),
-    so
-        that the sigma of the chart and of its capability are the same number.
+        so that the sigma of the chart and of its capability are the same number.
     rules: preset name or Rules, for the primary chart; secondary_rules: for R, S and MR charts, by default
-    only
-        the points beyond the limits, and those only when `rules` asks for them.
+        only the points beyond the limits, and those only when `rules` asks for them.
     nsigma: distance of the control limits.
     Raises SpcInputError(argument=field).
     """
@@ -111,8 +109,7 @@ class Limits:
 
     centre, sigma: mean and standard deviation of single values; each that is given replaces its estimate.
     ucl, lcl: lines of the primary chart as drawn, for every point alike. When one of them is given the
-    primary
-        lines are these and no others: a missing one is no line, not a computed one.
+        primary lines are these and no others: a missing one is no line, not a computed one.
     secondary_centre, secondary_ucl, secondary_lcl: the same for the secondary chart; without them its lines
         follow from sigma (given, or else from the distance of ucl and lcl).
     Raises SpcInputError(argument=field).

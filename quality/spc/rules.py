@@ -3,9 +3,9 @@
 Programs and standards differ in lengths and in four conventions, so each is a field of the rule:
 
     length, count, width   points in the window, how many of them must lie outside, at how many sigma
-    inclusive              does a point exactly at the boundary (centre, zone line, equal neighbour) still
-    count in_steps               trend, alternation: is `length` counted in steps between points instead of
-    points last_outside           k_of_n: must the completing point be one of those outside
+    inclusive              does a point exactly at the boundary (centre, zone line, equal neighbour) count
+    in_steps               trend, alternation: is `length` counted in steps between points, not in points
+    last_outside           k_of_n: must the completing point be one of those outside
     both_sides             outside: must the window have points on both sides (Nelson's text) or not (Minitab)
 
 Sources: Nelson, Journal of Quality Technology 16 (1984); Western Electric, Statistical Quality Control

@@ -65,6 +65,14 @@ def test_viscosity_single_values_and_moving_ranges() -> None:
     assert overall.stages[0].sigma_within == pytest.approx(expected["sigma_sd_over_c4"], rel=1e-9)
 
 
+def test_deviation_of_all_single_values_leaves_missing_ones_out_of_sum_and_freedom() -> None:
+    values = [10.0, None, 10.3, 9.8, None, 10.1, 10.05]
+    present = [value for value in values if value is not None]
+    stage = control_chart(values, Plan(estimator="sd")).stages[0]
+    assert stage.sigma_within == pytest.approx(statistics.stdev(present) / constant("c4", 5), rel=1e-12)
+    assert stage.df == 4
+
+
 def test_individuals_factors_are_exact_and_not_those_of_ranges() -> None:
     chart = control_chart([10.0, 11.0, 10.0, 11.0, 10.0])
     assert chart.primary.ucl[0] - chart.primary.centre[0] == pytest.approx(2.6586807763582736, rel=1e-12)

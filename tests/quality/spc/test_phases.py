@@ -132,6 +132,18 @@ def test_given_mean_and_sigma_replace_the_estimates_for_every_size() -> None:
     assert chart.limits_given
 
 
+def test_zones_of_means_are_those_of_the_mean_where_sigma_is_given() -> None:
+    """Of means of four a zone is half of sigma wide: 1.1 and 1.2 are beyond two of them, 0.9 is not."""
+
+    def rules_of(*means: float) -> set[str]:
+        rows = Subgroups([[mean - 0.1, mean, mean, mean + 0.1] for mean in means])
+        chart = control_chart(rows, Plan(rules="nelson"), limits=Limits(centre=0.0, sigma=1.0))
+        return {violation.rule for violation in chart.primary.violations}
+
+    assert rules_of(1.1, -0.1, 1.2) == {"5"}
+    assert rules_of(0.9, -0.1, 1.2) == set()
+
+
 def test_a_given_mean_alone_keeps_the_estimated_sigma() -> None:
     chart = control_chart(VALUES, limits=Limits(centre=9.0))
     assert chart.primary.centre[0] == 9.0
