@@ -166,6 +166,18 @@ def test_missing_values_are_left_out_of_subgroups_not_counted_as_zero() -> None:
     assert_line(chart.primary, 1, oracle.mean_line(oracle.grand_mean(present), sigma, 1))
 
 
+@pytest.mark.parametrize("kind", ["xbar_r", "xbar_s", "median_r", "three_way"])
+@pytest.mark.parametrize("baseline", [None, 6])
+def test_an_empty_subgroup_counts_for_nothing(kind: str, baseline: int | None) -> None:
+    rows = normal((8, 3)).tolist()
+    rows[2] = [None] * 3
+    middle = statistics.median if kind == "median_r" else statistics.fmean
+    used = [middle(row) for row in rows[:baseline] if row[0] is not None]
+    stage = control_chart(Subgroups(rows), Plan(chart=kind), baseline=baseline).stages[0]
+    assert stage.centre == pytest.approx(statistics.fmean(used), rel=1e-12)
+    assert stage.points_used == len(used)
+
+
 def test_a_left_over_last_group_is_a_smaller_subgroup() -> None:
     values = normal((13,)).tolist()
     chart = control_chart(values, Plan(subgroup_size=5))
@@ -373,12 +385,26 @@ def test_mirrored_values_have_mirrored_limits_and_violations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "modal"), [([2, 2, 4, 4, 4], 4), ([4, 4, 2, 2, 2, 2], 2), ([3, 5, 3, 5], 5)]
+    ("sizes", "modal"),
+    [([2, 2, 4, 4, 4], 4), ([4, 4, 2, 2, 2, 2], 2), ([3, 5, 3, 5], 5), ([1, 1, 1, 2, 2], 1)],
 )
 def test_between_lots_counts_with_the_usual_size(sizes: list[int], modal: int) -> None:
     """Of equally frequent sizes the larger one."""
     rng = np.random.default_rng(12)
     lots = [(rng.normal(10, 1) + rng.normal(0, 0.05, size)).tolist() for size in sizes]
     (stage,) = control_chart(Subgroups(lots), Plan(chart="three_way", subgroup_size=5)).stages
+    expected = stage.sigma_points**2 - stage.sigma_within**2 / modal
+    assert stage.sigma_between == pytest.approx(math.sqrt(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "baseline", "modal"), [([4, 4, 3, 2, 2, 2, 2], 3, 4), ([2, 3, 4, 5, 2, 2], 4, 5)]
+)
+def test_the_usual_size_is_that_of_the_baseline(sizes: list[int], baseline: int, modal: int) -> None:
+    """Later lots have no say, and of sizes that occur once each the largest is taken."""
+    rng = np.random.default_rng(12)
+    lots = [(rng.normal(10, 1) + rng.normal(0, 0.2, size)).tolist() for size in sizes]
+    plan = Plan(chart="three_way", subgroup_size=5)
+    (stage,) = control_chart(Subgroups(lots), plan, baseline=baseline).stages
     expected = stage.sigma_points**2 - stage.sigma_within**2 / modal
     assert stage.sigma_between == pytest.approx(math.sqrt(expected), rel=1e-12)

@@ -46,6 +46,26 @@ def test_moving_range_crosses_from_baseline_to_monitored_points_but_does_not_cou
     assert chart.stages[0].df == 24
 
 
+def test_a_missing_value_of_the_baseline_is_left_out_of_its_mean() -> None:
+    values = [*VALUES[:4], None, *VALUES[5:]]
+    chart = control_chart(values, baseline=10)
+    assert chart.stages[0].centre == pytest.approx(np.mean([*VALUES[:4], *VALUES[5:10]]), rel=1e-14)
+    assert chart.stages[0].points_used == 9
+
+
+def test_one_point_is_a_baseline_for_the_centre() -> None:
+    stage = control_chart(VALUES, baseline=1).stages[0]
+    assert (stage.centre, stage.points_used) == (VALUES[0], 1)
+
+
+def test_a_baseline_of_all_points_has_the_bits_of_none() -> None:
+    for shift in range(20):
+        values = [value + shift / 7 for value in VALUES]
+        values[shift] = None
+        (all_of_them,) = control_chart(values, baseline=40).stages
+        assert all_of_them.centre == control_chart(values).stages[0].centre
+
+
 def test_each_stage_has_limits_of_its_own_and_nothing_crosses() -> None:
     labels = ["old"] * 18 + ["new"] * 22
     chart = control_chart(VALUES, stages=labels)
@@ -106,6 +126,21 @@ def test_an_excluded_point_is_shown_but_neither_counted_nor_tested() -> None:
     assert 10 in {violation.point for violation in counted.violations}
 
 
+@pytest.mark.parametrize("kind", ["xbar_r", "xbar_s", "three_way"])
+def test_the_spread_of_an_excluded_subgroup_is_not_tested(kind: str) -> None:
+    rows = [VALUES[start : start + 4] for start in range(0, 40, 4)]
+    rows[6] = [5.0, 15.0, 5.0, 15.0]
+    plan = Plan(kind, 4)
+    spread = 2 if kind == "three_way" else 1
+
+    def beyond(**choice) -> list[int]:
+        series = control_chart(Subgroups(rows), plan, **choice).series[spread]
+        return [violation.point for violation in series.violations]
+
+    assert beyond() == [6]
+    assert beyond(excluded={6: "two parts mixed up"}) == []
+
+
 def test_nothing_is_excluded_by_itself() -> None:
     values = [*VALUES[:10], 99.0, *VALUES[10:20]]
     chart = control_chart(values)
@@ -163,6 +198,59 @@ def test_locked_lines_win_over_computed_ones() -> None:
     assert (set(chart.secondary.ucl), set(chart.secondary.lcl)) == ({1.6}, {0.0})
     beyond = [place for place, value in enumerate(VALUES) if value > 11.0 or value < 9.5]
     assert [v.point for v in chart.primary.violations if v.rule == "1"] == beyond
+
+
+def test_locked_lines_make_the_zones_of_their_own_side() -> None:
+    """Three above and one and a half below the centre: zones of 1 and of 0.5."""
+    limits = Limits(centre=10.0, ucl=13.0, lcl=8.5)
+
+    def rules_of(*values: float) -> list[tuple[str, str]]:
+        chart = control_chart(list(values), limits=limits)
+        return [(violation.rule, violation.side) for violation in chart.primary.violations]
+
+    assert rules_of(12.1, 10.1, 12.1) == [("5", "high")]
+    assert rules_of(11.9, 10.1, 12.1) == []
+    assert rules_of(8.9, 10.1, 8.9) == [("5", "low")]
+    assert rules_of(9.1, 10.1, 8.9) == []
+
+
+def test_a_locked_line_on_the_centre_has_the_zones_of_the_other_side() -> None:
+    chart = control_chart([9.0, 12.1, 10.1, 12.1], limits=Limits(centre=10.0, ucl=13.0, lcl=10.0))
+    assert [(v.rule, v.side, v.point) for v in chart.primary.violations] == [
+        ("1", "low", 0),
+        ("5", "high", 3),
+    ]
+
+
+def test_one_of_many_with_locked_lines_leaves_the_lines_of_the_others_alone() -> None:
+    locked = Limits(centre=10.0, ucl=11.0, lcl=9.5, secondary_centre=0.5, secondary_ucl=1.6)
+    other = VALUES[::-1]
+    together = control_chart([VALUES, other], limits=[locked, None])
+    for chart, alone in zip(
+        together, (control_chart(VALUES, limits=locked), control_chart(other)), strict=True
+    ):
+        for series, expected in zip(chart.series, alone.series, strict=True):
+            for name in ("centre", "ucl", "lcl", "sigma"):
+                np.testing.assert_array_equal(getattr(series, name), getattr(expected, name))
+            assert [v.point for v in series.violations] == [v.point for v in expected.violations]
+
+
+def test_a_given_sigma_decides_the_spread_chart_even_beside_locked_lines() -> None:
+    both = control_chart(VALUES, limits=Limits(centre=10.0, ucl=11.5, lcl=8.5, sigma=0.4))
+    assert both.secondary.ucl[0] == pytest.approx(oracle.range_line(0.4, 2).ucl, rel=1e-9)
+
+
+def test_limits_that_say_nothing_of_the_spread_leave_its_estimate() -> None:
+    usual = control_chart(VALUES)
+    for limits in (Limits(centre=9.0), Limits(centre=10.0, ucl=10.0, lcl=10.0)):
+        assert control_chart(VALUES, limits=limits).secondary.ucl[0] == usual.secondary.ucl[0]
+
+
+def test_a_single_point_of_each_of_many_is_told_of_its_own() -> None:
+    charts = control_chart([[20.0], [10.0], [1.0]], limits=[Limits(centre=10.0, ucl=11.0, lcl=9.0)] * 3)
+    found = [[(v.rule, v.point, v.side) for v in chart.primary.violations] for chart in charts]
+    assert found == [[("1", 0, "high")], [], [("1", 0, "low")]]
+    assert charts.signals.tolist() == [True, False, True]
 
 
 def test_a_locked_chart_without_lower_line_has_no_lower_test() -> None:

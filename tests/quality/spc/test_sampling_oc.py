@@ -54,6 +54,17 @@ def test_hypergeometric_counts_whole_items_of_the_lot() -> None:
     assert np.isnan(pa[3])
 
 
+def test_nonconformities_per_item_may_be_more_than_one() -> None:
+    """AQL above 10 is in nonconformities per hundred items: a curve of Poisson does not end at one each."""
+    p = [0.5, 1.5, 3.0]
+    curve = operating_characteristic(2, 3, p, model="poisson")
+    assert curve.pa == pytest.approx(stats.poisson.cdf(3, [1.0, 3.0, 6.0]))
+    assert curve.model == "poisson"
+    whole = operating_characteristic(2, 3, model="poisson")
+    assert whole.p[-1] > 1.0
+    assert whole.pa[-1] == pytest.approx(0.005, rel=1e-9)
+
+
 def test_curve_without_a_lot_has_no_outgoing_quality() -> None:
     curve = operating_characteristic(50, 1)
     assert np.isnan(curve.aoq).all() and np.isnan(curve.ati).all()
