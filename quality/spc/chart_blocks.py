@@ -158,27 +158,24 @@ def series_block(
 ) -> SeriesBlock:
     """One chart of a block with its rule hits; missing and excluded points are not tested."""
     comparison = Comparison(points, computed, excluded=excluded, starts=selection.starts)
-    return SeriesBlock(
-        kind, points, computed, sizes, tuple(rules), find_hits(comparison, rules, points.shape[1])
-    )
+    return SeriesBlock(kind, points, computed, sizes, tuple(rules), find_hits(comparison, rules))
 
 
-def find_hits(comparison: Comparison, rules: Rules, width: int) -> Hits:
+def find_hits(comparison: Comparison, rules: Rules) -> Hits:
     """Collect where rules fire, in columns."""
+    count, width = comparison.points.shape
     places = {rule.id: place for place, rule in enumerate(rules)}
     codes = [np.zeros(0, dtype=np.int64)]
     base = len(places) * len(SIDES)
     for rule, side, fired in firings(comparison, rules):
-        if fired.shape[1] != width:
-            fired = np.broadcast_to(fired, (len(fired), width))
         at = fired.ravel().nonzero()[0]
         if at.size:
             # One number says all: sorting the numbers sorts by characteristic, point, rule and side.
             point, column = np.divmod(at, width)
-            code = column * len(comparison.points) + point + rule.window - 1
+            code = column * count + point + rule.window - 1
             codes.append(code * base + places[rule.id] * len(SIDES) + SIDES.index(side))
     code = np.sort(np.concatenate(codes))
     code, side_code = np.divmod(code, len(SIDES))
     code, rule_place = np.divmod(code, max(len(places), 1))
-    column, point = np.divmod(code, max(len(comparison.points), 1))
+    column, point = np.divmod(code, max(count, 1))
     return Hits(column, point, rule_place, side_code)
