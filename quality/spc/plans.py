@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from quality.spc import estimators
 from quality.spc.errors import SpcInputError
-from quality.spc.inputs import fraction, number, one_of, positive
+from quality.spc.inputs import number, one_of, positive
 from quality.spc.rules import Rules, rule_set
 
 CHARTS = ("i_mr", "xbar_r", "xbar_s", "median_r", "three_way")
@@ -51,7 +51,6 @@ class Plan:
     rules: str | Rules | None = "nelson"
     secondary_rules: str | Rules | None = "auto"
     nsigma: float = 3.0
-    confidence: float = 0.95
 
     def __post_init__(self) -> None:
         one_of("chart", self.chart, ("auto", *CHARTS), "chart")
@@ -59,7 +58,6 @@ class Plan:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise SpcInputError("subgroup_size", f"must be a whole number of at least 1, not {size!r}")
         positive("nsigma", self.nsigma)
-        fraction("confidence", self.confidence)
         rule_set(self.rules)
         if self.secondary_rules != "auto":
             rule_set(self.secondary_rules)

@@ -60,7 +60,7 @@ NAMED: dict[str, Callable[[Any], object]] = {
     "chart": lambda v: spc.Plan(chart=v),
     "rules": lambda v: spc.Plan(rules=v),
     "nsigma": lambda v: spc.Plan(nsigma=v),
-    "confidence": lambda v: spc.Plan(confidence=v),
+    "confidence": lambda v: spc.capability(GOOD, usl=5, confidence=v),
     "stages": lambda v: spc.control_chart(GOOD, stages=v),
     "excluded": lambda v: spc.control_chart(GOOD, excluded=v),
     "baseline": lambda v: spc.control_chart(GOOD, baseline=v),
