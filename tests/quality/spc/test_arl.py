@@ -98,3 +98,14 @@ def test_bad_input_names_its_argument(call, named: str) -> None:
     with pytest.raises(SpcInputError) as caught:
         call()
     assert caught.value.argument == named
+
+
+def test_the_usual_cusum_has_k_of_a_half_and_h_of_five() -> None:
+    """The run lengths that are quoted for it: 465 without a shift, 10.4 at one sigma."""
+    none, one = arl_cusum([0.0, 1.0])
+    assert (round(float(none)), round(float(one), 1)) == (465, 10.4)
+
+
+def test_a_reference_value_of_zero_is_a_cusum() -> None:
+    at_zero, beside = arl_cusum(1.0, k=0.0, two_sided=False), arl_cusum(1.0, k=1e-9, two_sided=False)
+    assert float(at_zero) == pytest.approx(float(beside), rel=1e-6)

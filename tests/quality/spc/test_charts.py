@@ -408,3 +408,9 @@ def test_the_usual_size_is_that_of_the_baseline(sizes: list[int], baseline: int,
     (stage,) = control_chart(Subgroups(lots), plan, baseline=baseline).stages
     expected = stage.sigma_points**2 - stage.sigma_within**2 / modal
     assert stage.sigma_between == pytest.approx(math.sqrt(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize(("size", "kind"), [(10, "r"), (11, "s")])
+def test_the_spread_within_lots_is_drawn_as_ranges_up_to_ten(size: int, kind: str) -> None:
+    chart = control_chart(normal((12 * size,)), Plan("three_way", size))
+    assert [series.kind for series in chart.series] == ["xbar", "mr", kind]

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from quality.spc import (
+    CusumPlan,
+    Limits,
     Plan,
     SpcInputError,
     Subgroups,
@@ -101,7 +103,6 @@ def test_arguments_that_make_no_sense_are_refused_by_name(argument: str, kwargs:
         ("estimator", {"estimator": "mr", "subgroup_size": 5}),
         ("nsigma", {"nsigma": 0}),
         ("nsigma", {"nsigma": float("nan")}),
-        ("confidence", {"confidence": 0}),
         ("rules", {"rules": "all"}),
         ("rules", {"secondary_rules": "all"}),
     ],
@@ -115,6 +116,8 @@ def test_a_plan_that_cannot_be_is_refused_by_name(argument: str, kwargs: dict) -
 def test_lsl_above_usl_names_the_characteristic() -> None:
     with pytest.raises(SpcInputError, match="characteristic 1"):
         capability(MANY, lsl=[0.0, 3.0], usl=[1.0, 2.0])
+    with pytest.raises(SpcInputError, match=r"lsl: 3 is above usl 2$"):
+        capability(MANY[0], lsl=3.0, usl=2.0)
 
 
 def test_lsl_that_is_usl_but_for_binary_noise_is_not_above_it() -> None:
@@ -169,3 +172,16 @@ def test_subgroups_of_unequal_length_are_padded_and_text_in_them_is_refused() ->
         with pytest.raises(SpcInputError) as refused:
             Subgroups(wrong)
         assert refused.value.argument == "values"
+
+
+@pytest.mark.parametrize(
+    ("call", "needed"),
+    [
+        (lambda: CusumPlan(k=-1.0), "k: must be a number from 0, not -1.0"),
+        (lambda: Limits(centre=float("nan")), "centre: must be a finite number, not nan"),
+    ],
+)
+def test_a_refused_number_says_which_would_do(call, needed: str) -> None:
+    with pytest.raises(SpcInputError) as refused:
+        call()
+    assert str(refused.value) == needed

@@ -214,11 +214,17 @@ def test_locked_lines_make_the_zones_of_their_own_side() -> None:
     assert rules_of(9.1, 10.1, 8.9) == []
 
 
-def test_a_locked_line_on_the_centre_has_the_zones_of_the_other_side() -> None:
-    chart = control_chart([9.0, 12.1, 10.1, 12.1], limits=Limits(centre=10.0, ucl=13.0, lcl=10.0))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_locked_line_on_the_centre_has_the_zones_of_the_other_side(sign: int) -> None:
+    """Two points just beyond it are beyond the limit, not beyond two sigma of no width."""
+    far, near = sign * 3.0, 0.0
+    limits = Limits(centre=0.0, ucl=max(far, near), lcl=min(far, near))
+    chart = control_chart([sign * z for z in (0.1, -0.5, -0.5, 2.1, 0.1, 2.1)], limits=limits)
+    outer, inner = ("high", "low") if sign > 0 else ("low", "high")
     assert [(v.rule, v.side, v.point) for v in chart.primary.violations] == [
-        ("1", "low", 0),
-        ("5", "high", 3),
+        ("1", inner, 1),
+        ("1", inner, 2),
+        ("5", outer, 5),
     ]
 
 
@@ -233,6 +239,17 @@ def test_one_of_many_with_locked_lines_leaves_the_lines_of_the_others_alone() ->
             for name in ("centre", "ucl", "lcl", "sigma"):
                 np.testing.assert_array_equal(getattr(series, name), getattr(expected, name))
             assert [v.point for v in series.violations] == [v.point for v in expected.violations]
+
+
+@pytest.mark.parametrize("kind", ["i_mr", "xbar_r", "xbar_s", "median_r", "three_way"])
+def test_locked_lines_of_the_secondary_chart_are_drawn_on_it_and_on_no_other(kind: str) -> None:
+    locked = Limits(secondary_centre=0.5, secondary_ucl=1.6, secondary_lcl=0.1)
+    plan = Plan(kind, 1 if kind == "i_mr" else 4)
+    chart, usual = control_chart(VALUES, plan, limits=locked), control_chart(VALUES, plan)
+    secondary = chart.series[1]
+    assert (set(secondary.centre), set(secondary.ucl), set(secondary.lcl)) == ({0.5}, {1.6}, {0.1})
+    for place in {0, len(chart.series) - 1} - {1}:
+        np.testing.assert_array_equal(chart.series[place].ucl, usual.series[place].ucl)
 
 
 def test_a_given_sigma_decides_the_spread_chart_even_beside_locked_lines() -> None:

@@ -469,3 +469,34 @@ def test_windows_may_be_longer_than_small_numbers_count(length: int) -> None:
     assert fired(points, rules) == {"5": [length - 1, length]}
     points[4] = 0.0
     assert fired(points, rules) == {}
+
+
+def test_a_missing_value_ends_every_window_without_stages_or_exclusions() -> None:
+    gap = [None]
+    assert fired([2.5, *gap, 2.5], "nelson") == {}
+    assert fired([0.5] * 8 + gap + [0.5] * 6, "nelson") == {}  # nine of one side, fifteen inside
+    assert fired([-1.5, 1.5] * 2 + gap + [-1.5, 1.5] * 2, rule_set("nelson").only("8")) == {}
+    assert fired([1.0, 1.1, 1.2, *gap, 1.3, 1.4, 1.5], rule_set("nelson").only("3")) == {}
+
+
+@pytest.mark.parametrize(("inclusive", "points"), [(True, [3, 4]), (False, [])])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_equal_neighbour_carries_a_trend_on_only_where_it_counts(
+    inclusive: bool, points: list[int], sign: int
+) -> None:
+    rule = Rule("T", Kind.TREND, length=4, inclusive=inclusive)
+    values = [sign * value for value in (0.1, 0.2, 0.2, 0.3, 0.3, 0.1)]
+    assert fired(values, Rules("t", (rule,))).get("T", []) == points
+
+
+def test_two_points_with_limits_of_their_own_are_a_trend_of_two() -> None:
+    rows = Subgroups([[0.1, 0.1], [0.2, 0.2, 0.2]])
+    assert fired(rows, Rules("t", (Rule("T", Kind.TREND, length=2),))) == {"T": [1]}
+
+
+def test_the_longest_and_the_narrowest_rule_that_are_possible() -> None:
+    assert Rule("L", Kind.RUN, length=10_000).window == 10_000
+    assert fired([0.01], Rules("n", (Rule("N", Kind.BEYOND, width=0.005),))) == {"N": [0]}
+    for field in ({"length": 10_001}, {"width": 100.0}):
+        with pytest.raises(SpcInputError, match="not possible"):
+            Rule("X", Kind.BEYOND, **field)
