@@ -7,7 +7,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications import routing
+from notifications import routing, safety
 from notifications import variables as declarations
 from notifications.choices import ChannelCode, Severity, channel_choices
 
@@ -221,4 +221,4 @@ class Flood(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source or '—'} → {self.target}"
+        return f"{self.source or '—'} → {safety.mask_contacts(self.target)}"

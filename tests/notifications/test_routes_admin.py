@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import time
+import html
+import re
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from notifications.models import (
-    AuditEntry,
-    Budget,
-    Channel,
-    Notification,
-    Recipient,
-    Route,
-    RouteStep,
-)
+from notifications.models import AuditEntry, Budget, Channel, Flood, Notification, Recipient, Route, RouteStep
 from notifications.routing import Event
 from notifications.services import notify
+from spc_site.admin import change_url, list_url
 from tests import builders
 from tests.notifications.conftest import ScriptedChannel
 
@@ -263,3 +259,30 @@ def test_a_message_shows_its_reserves_and_how_often_it_was_asked_for(client: Cli
     assert ">41<" in page
     client.force_login(builders.person("通知管理员"))
     assert "短信 13812345678" in client.get(url).text
+
+
+# --- floods -----------------------------------------------------------------------------------
+
+
+def test_a_flood_leads_to_the_messages_that_it_withheld(admin: Client) -> None:
+    flood = builders.notification("suppressed", reason="flooded", source="plc", target="OQC")
+    minute = flood.created_at.replace(second=0, microsecond=0)
+    Flood.objects.create(source="plc", channel="wechat_bot", target="OQC", minute=minute, withheld=1)
+    for other in ({"source": "mes"}, {"target": "IQC"}, {"reason": ""}):
+        fields = {"reason": "flooded", "source": "plc", "target": "OQC"} | other
+        builders.notification("suppressed", **fields)
+    before = builders.notification("suppressed", reason="flooded", source="plc", target="OQC")
+    Notification.objects.filter(pk=before.pk).update(created_at=minute - timedelta(minutes=1))
+    page = admin.get(reverse("admin:notifications_flood_changelist")).text
+    found = re.search(r'href="([^"]*reason__exact=flooded[^"]*)"', page)
+    assert found
+    shown = admin.get(html.unescape(found[1])).context["cl"].result_list
+    assert [row.pk for row in shown] == [flood.pk]
+
+
+def test_no_number_of_a_person_stands_in_a_flood_or_in_its_link(admin: Client) -> None:
+    row = Flood.objects.create(channel="sms", target="13812345678", minute=timezone.now(), withheld=1)
+    for url in (change_url(row), list_url(Flood)):
+        page = admin.get(url).text
+        assert "138••••5678" in page
+        assert "13812345678" not in page
