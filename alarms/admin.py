@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alarms import services
-from alarms.models import SEVERITY_TONES, STATUS_TONES, Alarm, AlarmEvent, AlarmStatus
+from alarms.models import STATUS_TONES, Alarm, AlarmEvent, AlarmStatus
+from notifications.choices import SEVERITY_TONES
 from spc_site.admin import ReadOnlyAdmin, ReadOnlyInline, Tile, badge_column, link, list_url, person_of, tiles
 
 

@@ -24,6 +24,9 @@ class Severity(models.TextChoices):
     CRITICAL = "critical", _("严重")
 
 
+SEVERITY_TONES = {Severity.INFO: "blue", Severity.WARNING: "amber", Severity.CRITICAL: "red"}
+
+
 def channel_choices() -> list[tuple[str, str | Promise]]:
     """Return the connected channels for fields and forms: adding a channel needs no migration."""
     from notifications import channels

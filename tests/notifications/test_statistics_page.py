@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from notifications.admin import statistics as page
+from notifications.admin.statistics import periods, words
 from notifications.choices import State
 from notifications.models import Channel, HourlyFigure, Notification, Trouble
 from spc_site import clock
@@ -69,14 +69,14 @@ def test_longer_periods_reach_further_back(keeper: Client) -> None:
 
 
 def test_steps_begin_where_the_clock_of_the_plant_says() -> None:
-    day, week, month = page.PERIODS
+    day, week, month = periods.PERIODS
     assert [moment.isoformat() for moment in day.window(NOW)] == [
         "2026-11-19T17:00:00+08:00",
         "2026-11-20T17:00:00+08:00",
     ]
     assert week.window(NOW)[1].isoformat() == "2026-11-20T18:00:00+08:00"
     assert month.window(NOW)[1].isoformat() == "2026-11-21T00:00:00+08:00"
-    assert all(start + one.length == end for one in page.PERIODS for start, end in [one.window(NOW)])
+    assert all(start + one.length == end for one in periods.PERIODS for start, end in [one.window(NOW)])
 
 
 def test_each_step_tells_its_figures_and_a_period_without_any_says_so(keeper: Client) -> None:
@@ -134,11 +134,11 @@ def test_the_figures_are_for_those_who_see_messages(client: Client) -> None:
     [(None, "—"), (0.34, "0.3 秒"), (42.0, "42 秒"), (150.0, "2 分钟"), (9000.0, "2.5 小时")],
 )
 def test_a_duration_is_written_in_the_unit_that_a_person_would_use(value: float | None, text: str) -> None:
-    assert page.seconds(value) == text
+    assert words.seconds(value) == text
 
 
 def test_just_below_all_is_not_shown_as_all() -> None:
-    assert [page.percent(share) for share in (None, 0.0, 0.9994, 1.0)] == ["—", "0.0 %", "99.9 %", "100 %"]
+    assert [words.percent(share) for share in (None, 0.0, 0.9994, 1.0)] == ["—", "0.0 %", "99.9 %", "100 %"]
 
 
 # --- the first page -----------------------------------------------------------------------------
