@@ -500,3 +500,17 @@ def test_the_longest_and_the_narrowest_rule_that_are_possible() -> None:
     for field in ({"length": 10_001}, {"width": 100.0}):
         with pytest.raises(SpcInputError, match="not possible"):
             Rule("X", Kind.BEYOND, **field)
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 1.0, 1e3])
+def test_the_margin_of_equality_grows_with_sigma(sigma: float) -> None:
+    limits = Limits(centre=0.0, sigma=sigma)
+    for part, points in ((0.5e-9, []), (2e-9, [0])):
+        chart = control_chart([3.0 * sigma + part * sigma], Plan(rules="rule_1"), limits=limits)
+        assert [violation.point for violation in chart.primary.violations] == points
+
+
+@pytest.mark.parametrize("length", [127, 128])
+def test_a_count_at_the_end_of_small_numbers_is_right(length: int) -> None:
+    rule = Rule("K", Kind.K_OF_N, length=length, count=length, width=1.0)
+    assert fired([1.5] * length, Rules("k", (rule,))) == {"K": [length - 1]}
