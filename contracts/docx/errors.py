@@ -83,3 +83,6 @@ class FieldError(DocxError):
     """A declared field has a name that no placeholder could have."""
 
     code = "bad_field"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"bad_field: {message}")

@@ -27,9 +27,8 @@ FindingCode = Literal[
     "place_not_filled",
     "unused_field",
 ]
-_FULLWIDTH = re.compile(
-    r"＄\s*[{｛]?\s*(\w+(?:[.．。]\w+)?)?\s*[}｝]?|\$\s*｛\s*(\w+(?:[.．。]\w+)?)?\s*[}｝]?"
-)
+_NAME = r"([^\W\d]\w*(?:[.．。][^\W\d]\w*)?)"
+_FULLWIDTH = re.compile(rf"＄(?:\s*[{{｛]?\s*{_NAME}\s*[}}｝]?)?|\$\s*｛\s*(?:{_NAME})?\s*[}}｝]?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ class Fields:
         if isinstance(declared, Fields):
             return declared
         if isinstance(declared, Mapping):
+            if texts := [name for name, columns in declared.items() if isinstance(columns, str)]:
+                raise FieldError(f"a text where None or columns are expected: {', '.join(texts)}")
             names = [
                 name if columns is None else f"{name}.{column}"
                 for name, columns in declared.items()
@@ -85,12 +87,18 @@ class Fields:
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any]) -> Fields:
-        """Return the fields that these values could fill; an empty list has any column."""
+        """Return the fields that these values could fill; an empty list has any column.
+
+        What no placeholder could name is left out: data may hold more than a template needs.
+        """
         lists: dict[str, set[str] | None] = {}
         singles = set()
         for name, value in values.items():
+            if not is_name(name):
+                continue
             if isinstance(value, list | tuple):
-                columns = {str(column) for item in value if isinstance(item, Mapping) for column in item}
+                items = [item for item in value if isinstance(item, Mapping)]
+                columns = {str(column) for item in items for column in item if is_name(str(column))}
                 lists[name] = columns or None
             else:
                 singles.add(name)

@@ -131,13 +131,14 @@ def test_python_docx_reads_the_same_paragraphs(case: dict[str, Any]) -> None:
 )
 @pytest.mark.parametrize("bulk", [False, True], ids=["deflated", "bulk"])
 def test_libreoffice_reads_the_same_text(tmp_path: Path, bulk: bool) -> None:
-    for case in FILLED:
+    cases = [case for case in FILLED if "tracked" not in case["case"]]  # it writes out deleted text, too
+    for case in cases:
         (tmp_path / f"{case['case']}.docx").write_bytes(filled(case, bulk=bulk))
     argv = ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless"]
     argv += ["--convert-to", "txt:Text (encoded):UTF8", "--outdir", str(tmp_path)]
     argv += [str(path) for path in sorted(tmp_path.glob("*.docx"))]
     subprocess.run(argv, check=True, capture_output=True, timeout=240)
-    for case in FILLED:
+    for case in cases:
         text = (tmp_path / f"{case['case']}.txt").read_text(encoding="utf-8-sig")
         have = re.sub(r"\s", "", text)
         missing = [one for one in case["expected"]["document"] if re.sub(r"\s", "", one) not in have]
