@@ -35,7 +35,7 @@ class Fields:
     Raises FieldError for a name that no placeholder could have, or that is declared in two kinds.
     """
 
-    __slots__ = ("_by_first", "lists", "singles")
+    __slots__ = ("_lengths", "lists", "singles")
 
     def __init__(
         self, singles: Iterable[str], lists: Mapping[str, Iterable[str] | None] | None = None
@@ -50,10 +50,7 @@ class Fields:
             raise FieldError(f"no names: {', '.join(map(repr, bad))}")
         if both := sorted(self.singles & self.lists.keys()):
             raise FieldError(f"declared as a single field and as a list: {', '.join(both)}")
-        by_first: dict[str, list[str]] = {}
-        for name in sorted((*self.singles, *self.lists), key=len, reverse=True):
-            by_first.setdefault(name[0], []).append(name)
-        self._by_first = by_first
+        self._lengths = sorted({len(name) for name in (*self.singles, *self.lists)}, reverse=True)
 
     @classmethod
     def of(cls, declared: Fields | Iterable[str] | Mapping[str, Iterable[str] | None]) -> Fields:
@@ -121,23 +118,28 @@ class Fields:
     def longest_at(self, text: str, start: int) -> tuple[str, str | None, int] | None:
         """Return (name, column, end) of the longest declared field that stands at `start`."""
         best: tuple[str, str | None, int] | None = None
-        for name in self._by_first.get(text[start : start + 1], ()):
-            if not text.startswith(name, start):
+        for length in self._lengths:
+            end = start + length
+            if end > len(text):
                 continue
-            end = start + len(name)
+            name = text[start:end]
             if name in self.singles:
                 if not _cuts_word(text, end) and (best is None or end > best[2]):
                     best = (name, None, end)
-            elif (found := self._column_at(text, end, name)) and (best is None or found[1] > best[2]):
+            elif (
+                name in self.lists
+                and (found := self._column_at(text, end, name))
+                and (best is None or found[1] > best[2])
+            ):
                 best = (name, *found)
         return best
 
     def bare_list_at(self, text: str, start: int) -> tuple[str, int] | None:
         """Return (name, end) of the longest list whose name stands at `start`."""
-        for name in self._by_first.get(text[start : start + 1], ()):
-            end = start + len(name)
-            if name in self.lists and text.startswith(name, start) and not _cuts_word(text, end):
-                return name, end
+        for length in self._lengths:
+            end = start + length
+            if end <= len(text) and text[start:end] in self.lists and not _cuts_word(text, end):
+                return text[start:end], end
         return None
 
     def _column_at(self, text: str, dot: int, name: str) -> tuple[str, int] | None:

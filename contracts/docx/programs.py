@@ -26,7 +26,9 @@ class RunText:
     strict: bool
 
     def render(self, text: str) -> bytes:
-        text = markup.escape(text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text)
+        if "\r" in text:  # a forbidden character between the two does not make them two breaks
+            text = markup.without_forbidden(text).replace("\r\n", "\n").replace("\r", "\n")
+        text = markup.escape(text)
         if "\n" in text:
             text = text.replace("\n", self.broken_by("br"))
         if "\t" in text:

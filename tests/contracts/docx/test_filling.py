@@ -38,6 +38,7 @@ def filled(text: str, values: dict[str, Any], mode: Any = "strict") -> list[str]
         ("A & B <C> \"q\" 'x'", "A & B <C> \"q\" 'x'"),
         ("一\n二\r\n三\r四\t五", "一\n二\n三\n四\t五"),
         ("\n", "\n"),
+        ("\r\x00\n", "\n"),
         ("a\x00\x08\x0b\x1f\ufffe\uffff\ud800b", "ab"),
         ("$no ${no} $$ {{ 7*7 }} %s", "$no ${no} $$ {{ 7*7 }} %s"),
         ("]]>", "]]>"),

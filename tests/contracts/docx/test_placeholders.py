@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.docx import BadPlaceholder, FieldError, Fields, MissingField, compile_template
+from contracts.docx.placeholders import find
 from tests.docx_files import (
     SPACES,
     W,
@@ -96,6 +97,9 @@ def test_no_placeholder_goes_on_over_paragraphs() -> None:
 def test_a_tab_stop_of_the_paragraph_is_no_tab() -> None:
     stops = "<w:pPr><w:tabs><w:tab w:val='left' w:pos='1'/></w:tabs></w:pPr>"
     assert text_of(stops, "$na", "me") == ["甲公司"]
+    with pytest.raises(BadPlaceholder) as refused:
+        text_of(stops, "${}")
+    assert refused.value.places[0].text == "${}"
 
 
 def test_field_instructions_and_deleted_text_are_not_text() -> None:
@@ -263,6 +267,12 @@ def test_a_bad_placeholder_is_told_with_its_place(text: str, reason: str) -> Non
     assert (first.part, first.paragraph, first.text) == ("word/document.xml", 2, f"坏 {text}")
     assert reason in first.reason
     assert last.paragraph == 3
+
+
+def test_a_mark_ends_where_its_name_ends_though_longer_names_are_declared() -> None:
+    fields = Fields.of(["n", "longer", "甲.a", "甲乙丙丁.b"])
+    assert [(mark.name, mark.stop) for mark in find("$n", fields, in_row=False)] == [("n", 2)]
+    assert [mark.stop for mark in find("$甲", fields, in_row=True)] == [2]
 
 
 def test_two_lists_in_one_row_are_an_error() -> None:
