@@ -242,7 +242,7 @@ class _Filling:
                 known[name] = _value(name, values[name])
                 self._file((name, None), known[name])
         for slot in self.template._singles:
-            if slot.name in known and self.template.used[slot.name, None]:
+            if slot.name in known:
                 self._render(slot, known[slot.name])
 
     def _file(self, key: tuple[str, str | None], value: str | Picture | None) -> None:

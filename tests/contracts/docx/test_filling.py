@@ -91,6 +91,8 @@ def test_a_value_for_an_undeclared_name_does_not_fill_it() -> None:
     template = compile_template(docx(paragraph("$x")), ["y"])
     with pytest.raises(MissingField, match="x"):
         template.fill({"x": "1", "y": "2"})
+    for value in ("1", Picture(SEAL, 30)):
+        assert docx_text.read(template.fill({"x": value}, "keep"))["document"] == ["$x"]
 
 
 def test_missing_fields_stay_or_become_empty() -> None:

@@ -21,6 +21,8 @@ from tests.oracles import docx_text
 DATA = Path(__file__).parents[2] / "data" / "contracts"
 SET = json.loads((DATA / "cases.json").read_text(encoding="utf-8"))
 FILLED = [case for case in SET["cases"] if "error" not in case["expected"]]
+# python-docx leaves out inserted text and LibreOffice writes out deleted text; neither is what is printed.
+FOR_OTHERS = [case for case in FILLED if case["case"] != "23_tracked_changes"]
 
 
 def template(case: dict[str, Any]) -> bytes:
@@ -116,14 +118,16 @@ def test_untouched_members_keep_their_compressed_bytes(case: dict[str, Any]) -> 
 @pytest.mark.skipif(
     importlib.util.find_spec("docx") is None, reason="needs python-docx: pip install python-docx"
 )
-@pytest.mark.parametrize("case", FILLED, ids=named)
+@pytest.mark.parametrize("case", FOR_OTHERS, ids=named)
 def test_python_docx_reads_the_same_paragraphs(case: dict[str, Any]) -> None:
     import docx  # type: ignore[import-not-found,unused-ignore]
 
     found = docx.Document(io.BytesIO(filled(case)))
-    whole = "\n".join(case["expected"]["document"])
-    for one in found.paragraphs:
-        assert one.text in whole or any(run.element.xpath(".//w:drawing") for run in one.runs)
+    cells = [cell for table in found.tables for row in table.rows for cell in row.cells]
+    texts = [one.text for holder in (found, *cells) for one in holder.paragraphs if one.text]
+    expected = set(case["expected"]["document"])
+    assert set(texts) <= expected
+    assert len(set(texts)) >= len(expected) - 2  # it does not look into the nested table
 
 
 @pytest.mark.skipif(
@@ -131,14 +135,13 @@ def test_python_docx_reads_the_same_paragraphs(case: dict[str, Any]) -> None:
 )
 @pytest.mark.parametrize("bulk", [False, True], ids=["deflated", "bulk"])
 def test_libreoffice_reads_the_same_text(tmp_path: Path, bulk: bool) -> None:
-    cases = [case for case in FILLED if "tracked" not in case["case"]]  # it writes out deleted text, too
-    for case in cases:
+    for case in FOR_OTHERS:
         (tmp_path / f"{case['case']}.docx").write_bytes(filled(case, bulk=bulk))
     argv = ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless"]
     argv += ["--convert-to", "txt:Text (encoded):UTF8", "--outdir", str(tmp_path)]
     argv += [str(path) for path in sorted(tmp_path.glob("*.docx"))]
     subprocess.run(argv, check=True, capture_output=True, timeout=240)
-    for case in cases:
+    for case in FOR_OTHERS:
         text = (tmp_path / f"{case['case']}.txt").read_text(encoding="utf-8-sig")
         have = re.sub(r"\s", "", text)
         missing = [one for one in case["expected"]["document"] if re.sub(r"\s", "", one) not in have]
