@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,6 +52,12 @@ class Credential:
     label: str = ""
     place: str = ""
     handle: Any = field(default=None, repr=False, compare=False)
+
+
+def credential_name(code: str, *secrets: object) -> str:
+    """Return the name of a credential of a channel: a digest of all that makes it what it is."""
+    whole = "|".join(map(str, secrets))
+    return f"{code}:{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)

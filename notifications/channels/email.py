@@ -36,6 +36,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from notifications import media, texts
+from notifications.channels._targets import LENGTH, in_lots, names_in
 from notifications.channels.base import (
     Credential,
     Driver,
@@ -44,6 +45,7 @@ from notifications.channels.base import (
     Probe,
     Result,
     Unusable,
+    credential_name,
     register,
 )
 from notifications.choices import ChannelCode, Reason, Style
@@ -53,9 +55,6 @@ from notifications.uploads import Reference
 from spc_site.sealed import masked
 from wecom import markdown
 
-TARGET_LENGTH = 255
-
-_SEPARATORS = re.compile(r"[|,，;；、\s]+")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -87,8 +86,9 @@ class Account:
 
     @property
     def name(self) -> str:
-        whole = f"{self.host}|{self.port}|{self.security}|{self.user}|{self.sender}|{self.password}"
-        return f"{ChannelCode.EMAIL.value}:{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+        return credential_name(
+            ChannelCode.EMAIL, self.host, self.port, self.security, self.user, self.sender, self.password
+        )
 
 
 @register
@@ -129,7 +129,7 @@ class Email(Driver):
         if None in files:
             return Result(Decision.DEAD, _("附件已被清理，无法发送"), reason=Reason.REFUSED)
         account: Account = credential.handle
-        addresses = _addresses(target)
+        addresses = names_in(target)
         mail = build(inner, account.sender, addresses, message_id, [file for file in files if file])
         return _Conversation(account, timeout_s).send(mail, addresses)
 
@@ -163,26 +163,15 @@ class Email(Driver):
 
     def lots(self, target: str) -> list[str]:
         if self.target_problem(target):
-            return [target[:TARGET_LENGTH]]
-        lots = [""]
-        for address in _addresses(target):
-            longer = f"{lots[-1]},{address}" if lots[-1] else address
-            if len(longer) > TARGET_LENGTH:
-                lots.append(address)
-            else:
-                lots[-1] = longer
-        return lots
+            return [target[:LENGTH]]
+        return in_lots(names_in(target), ",")
 
     def target_problem(self, target: str) -> str:
-        addresses = _addresses(target)
+        addresses = names_in(target)
         if not addresses:
             return _("没有写明邮件地址")
-        wrong = [one for one in addresses if len(one) > TARGET_LENGTH - 1 or not _ADDRESS.fullmatch(one)]
+        wrong = [one for one in addresses if len(one) > LENGTH - 1 or not _ADDRESS.fullmatch(one)]
         return _("邮件地址写法不对：%(names)s") % {"names": "、".join(wrong)[:120]} if wrong else ""
-
-
-def _addresses(target: str) -> list[str]:
-    return list(dict.fromkeys(one for one in _SEPARATORS.split(target) if one))
 
 
 def _account() -> Account:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from notifications.channels._targets import in_lots, names_in
 from notifications.channels.base import Credential, Driver, Form, Probe, Result, register
 from notifications.choices import ChannelCode, Reason
 from notifications.models import Attachment
@@ -22,9 +23,7 @@ from wecom import markdown
 
 log = logging.getLogger("notifications.sms")
 
-_SEPARATORS = re.compile(r"[|,，;；、\s]+")
 _PHONE = re.compile(r"\+?\d{6,15}")
-_TARGET_LENGTH = 255
 
 # GSM 03.38, the alphabet of seven bits; the second line counts twice.
 _BASIC = frozenset(
@@ -58,7 +57,7 @@ class Sms(Driver):
         if problem := self.target_problem(target):
             return Result(Decision.DEAD, problem, reason=Reason.RECIPIENT)
         parts = segments(json.loads(payload)["sms"]["content"])
-        for phone in _phones(target):
+        for phone in names_in(target):
             log.info("sms to %s: message=%s segments=%d", mask_phone(phone), message_id, parts)
         return Result(Decision.SENT, answer=f"log only, {parts} segments")
 
@@ -73,17 +72,10 @@ class Sms(Driver):
         return self.credentials("")
 
     def lots(self, target: str) -> list[str]:
-        lots = [""]
-        for phone in _phones(target):
-            longer = f"{lots[-1]},{phone}" if lots[-1] else phone
-            if len(longer) > _TARGET_LENGTH:
-                lots.append(phone[:_TARGET_LENGTH])
-            else:
-                lots[-1] = longer
-        return lots
+        return in_lots(names_in(target), ",")
 
     def target_problem(self, target: str) -> str:
-        phones = _phones(target)
+        phones = names_in(target)
         if not phones:
             return _("没有写明手机号")
         wrong = [phone for phone in phones if not _PHONE.fullmatch(phone)]
@@ -127,7 +119,3 @@ def _in_segments(sizes: Sequence[int], alone: int, each: int) -> int:
 def mask_phone(phone: str) -> str:
     """Show a phone number by its first three and last two digits."""
     return f"{phone[:3]}****{phone[-2:]}" if len(phone) >= 8 else "****"
-
-
-def _phones(target: str) -> list[str]:
-    return list(dict.fromkeys(name for name in _SEPARATORS.split(target) if name))

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy
 
 from notifications import media, texts, uploads
 from notifications.channels._outcomes import from_outcome
+from notifications.channels._targets import LENGTH, in_lots, names_in
 from notifications.channels.base import (
     Credential,
     Driver,
@@ -32,6 +33,7 @@ from notifications.channels.base import (
     Probe,
     Result,
     Unusable,
+    credential_name,
     register,
 )
 from notifications.choices import ChannelCode, Reason, Style
@@ -45,11 +47,9 @@ from wecom.app import App, Recipients
 from wecom.errors import Action, Outcome, PayloadError
 from wecom.payloads import Payload
 
-TARGET_LENGTH = 255
 MEMBER_LIMITS = ((30, 61.0), (1000, 3601.0))
 """Messages for one member and the seconds they are counted over; one second is for the way."""
 
-_SEPARATORS = re.compile(r"[|,，;；、\s]+")
 _USERID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _NUMBERED = re.compile(r"(party|tag):(\d{1,10})")
 _SETTINGS = ("WECHAT_CORP_ID", "WECHAT_CORP_SECRET", "WECHAT_AGENT_ID")
@@ -79,8 +79,9 @@ class Application:
 
     @property
     def name(self) -> str:
-        whole = f"{self.base_url}|{self.corp_id}|{self.agent_id}|{self.secret}"
-        return f"{ChannelCode.WECHAT_API.value}:{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+        return credential_name(
+            ChannelCode.WECHAT_API, self.base_url, self.corp_id, self.agent_id, self.secret
+        )
 
     def client(self, timeout_s: float) -> App:
         """Return the protocol's client, with the token that all processes share."""
@@ -178,20 +179,13 @@ class WechatApi(Driver):
 
     def lots(self, target: str) -> list[str]:
         """Return the list in pieces that fit a row, which is far below what WeCom takes in one call."""
-        names = _names(target)
+        names = names_in(target)
         if self.target_problem(target):
-            return [target[:TARGET_LENGTH]]
-        lots = [""]
-        for name in names:
-            longer = f"{lots[-1]}|{name}" if lots[-1] else name
-            if len(longer) > TARGET_LENGTH:
-                lots.append(name)
-            else:
-                lots[-1] = longer
-        return lots
+            return [target[:LENGTH]]
+        return in_lots(names, "|")
 
     def target_problem(self, target: str) -> str:
-        names = _names(target)
+        names = names_in(target)
         if not names:
             return _("没有写明收件人")
         wrong = [
@@ -226,7 +220,7 @@ class WechatApi(Driver):
 
 def recipients(target: str) -> Recipients:
     """Read a target; raises PayloadError where it names nobody."""
-    names = _names(target)
+    names = names_in(target)
     if "@all" in names:
         return Recipients(users=("@all",))
     numbered = {name: match for name in names if (match := _NUMBERED.fullmatch(name))}
@@ -235,10 +229,6 @@ def recipients(target: str) -> Recipients:
         parties=tuple(match[2] for match in numbered.values() if match[1] == "party"),
         tags=tuple(match[2] for match in numbered.values() if match[1] == "tag"),
     )
-
-
-def _names(target: str) -> list[str]:
-    return list(dict.fromkeys(name for name in _SEPARATORS.split(target) if name))
 
 
 def _wait_s(sent_at: Sequence[float], now: float) -> float:

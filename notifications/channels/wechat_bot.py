@@ -7,7 +7,6 @@ A group's robots are its `Robot` rows. Without rows its key is the setting
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -25,6 +24,7 @@ from notifications.channels.base import (
     Probe,
     Result,
     Unusable,
+    credential_name,
     register,
 )
 from notifications.choices import ChannelCode, Reason, Style
@@ -177,9 +177,8 @@ def _pools(*groups: str) -> dict[str, list[models.Robot]]:
 
 
 def _credential(group: str, name: str, key: str, prefix: str = "") -> Credential:
-    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return Credential(
-        f"{ChannelCode.WECHAT_BOT.value}:{digest}",
+        credential_name(ChannelCode.WECHAT_BOT, key),
         label=f"{name} {masked(key)}",
         place=group,
         handle=(prefix or settings.WEBHOOK_BASE_URL, key),

@@ -67,3 +67,8 @@ def test_it_ships_switched_off_since_it_only_writes_to_the_log() -> None:
     assert deliver(send_notification("停线", "内容", "sms", "13800001234")) == [
         (State.HELD, Reason.CHANNEL_DISABLED)
     ]
+
+
+def test_a_number_that_fits_no_row_makes_no_message_to_nobody() -> None:
+    (lot,) = Sms().lots("1" * 300)
+    assert len(lot) == 255
