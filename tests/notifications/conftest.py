@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from notifications.channels import Credential, Driver, Form, NotConfigured, Result, base
 from notifications.models import Channel
 from notifications.policy import Decision
 from spc_site import clock as clock_module
+from tests import builders
 from wecom import markdown
 
 
@@ -100,3 +102,10 @@ def reserve(db: None, monkeypatch: pytest.MonkeyPatch) -> ScriptedChannel:
     monkeypatch.setitem(base._REGISTRY, "sms", lambda: scripted)
     Channel.objects.update_or_create(code="sms", defaults={"is_enabled": True, "rate_limit": 20})
     return scripted
+
+
+@pytest.fixture
+def keeper(client: Client) -> Client:
+    """The notification administrator at work."""
+    client.force_login(builders.person("通知管理员"))
+    return client

@@ -24,13 +24,6 @@ def _robots(settings: Any) -> None:
     settings.WEBHOOK_KEYS = {"IQC": "iqc-key", "OQC": "", "ENERGY": ""}
 
 
-@pytest.fixture
-def keeper(client: Client) -> Client:
-    """The notification administrator at work."""
-    client.force_login(builders.person("通知管理员"))
-    return client
-
-
 def _act(client: Client, action: str, *rows: Notification, **fields: Any) -> Any:
     data = {"action": action, "index": "0", "_selected_action": [row.pk for row in rows]} | fields
     return client.post(reverse(LIST), data, follow=True)

@@ -18,13 +18,6 @@ from tests import builders
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def keeper(client: Client) -> Client:
-    """The notification administrator at work."""
-    client.force_login(builders.person("通知管理员"))
-    return client
-
-
 LIST = "admin:notifications_notificationconfig_changelist"
 
 

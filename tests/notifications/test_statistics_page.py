@@ -28,12 +28,6 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: NOW)
 
 
-@pytest.fixture
-def keeper(client: Client) -> Client:
-    client.force_login(builders.person("通知管理员"))
-    return client
-
-
 def figure(*, hours_ago: int = 0, channel: str = "wechat_bot", **fields: object) -> HourlyFigure:
     hour = NOW.replace(minute=0) - timedelta(hours=hours_ago)
     return HourlyFigure.objects.create(channel=channel, hour=hour, **fields)

@@ -31,13 +31,6 @@ def _robots(settings: Any) -> None:
     settings.WEBHOOK_KEYS = {"IQC": "iqc-key", "OQC": "", "ENERGY": ""}
 
 
-@pytest.fixture
-def keeper(client: Client) -> Client:
-    """The notification administrator at work."""
-    client.force_login(builders.person("通知管理员"))
-    return client
-
-
 def _row(language: str = "zh-hans", name: str = "meeting_reminder") -> NotificationTemplate:
     return NotificationTemplate.objects.get(template_name=name, language=language)
 

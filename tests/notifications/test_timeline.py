@@ -25,12 +25,6 @@ pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
 
-@pytest.fixture
-def keeper(client: Client) -> Client:
-    client.force_login(builders.person("通知管理员"))
-    return client
-
-
 def message(status: str, **fields: Any) -> Notification:
     row = builders.notification(status, **fields)
     at = fields.get("created_at", START)

@@ -25,12 +25,6 @@ def _no_mail(settings: Any) -> None:
     settings.MAIL_SERVER = None
 
 
-@pytest.fixture
-def keeper(client: Client) -> Client:
-    client.force_login(builders.person("通知管理员"))
-    return client
-
-
 def _url(code: str) -> str:
     return reverse("admin:notifications_channel_change", args=[Channel.objects.get(code=code).pk])
 
