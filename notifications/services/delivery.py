@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import F, Min, Q
+from django.db.models import Count, F, Min, Q
 
 from notifications import channels, config, policy
 from notifications.choices import Reason, State
@@ -95,7 +95,8 @@ def reclaim_expired(now: datetime | None = None) -> int:
     """Take back what a dead process had claimed; return how many rows.
 
     Where its attempt had begun, the message may have been shown: that attempt ends as
-    uncertain and the row is marked.
+    uncertain and the row is marked. One that was lost so more often than it may be sent again
+    waits for a person: it may be what kills the process that sends it.
     """
     now = now or clock.now()
     if not _abandoned(now).exists():
@@ -105,17 +106,24 @@ def reclaim_expired(now: datetime | None = None) -> int:
         open_attempts = DeliveryAttempt.objects.filter(notification__in=rows, outcome="")
         begun = set(open_attempts.values_list("notification_id", flat=True))
         open_attempts.update(outcome=Decision.UNCERTAIN.value, explanation=Reason.LEASE_EXPIRED.label)
-        given_back = {"lease_until": None, "lease_owner": "", "next_at": now}
-        move(Notification.objects.filter(pk__in=set(rows) - begun), State.PENDING, **given_back)
-        move(
-            Notification.objects.filter(pk__in=begun),
-            State.PENDING,
-            possible_duplicate=True,
-            reason=Reason.LEASE_EXPIRED,
-            **given_back,
-        )
+        worn = _lost_too_often(begun)
+        free = {"lease_until": None, "lease_owner": ""}
+        unsure = free | {"possible_duplicate": True, "reason": Reason.LEASE_EXPIRED}
+        move(Notification.objects.filter(pk__in=set(rows) - begun), State.PENDING, next_at=now, **free)
+        move(Notification.objects.filter(pk__in=begun - worn), State.PENDING, next_at=now, **unsure)
+        move(Notification.objects.filter(pk__in=worn), State.UNCERTAIN, **unsure)
     log.warning("took back %d messages of a dead process", len(rows))
+    if worn:
+        log.error("%d messages took their process with them again: a person has to decide", len(worn))
     return len(rows)
+
+
+def _lost_too_often(keys: set[int]) -> set[int]:
+    """Return which of these messages have more uncertain attempts than they may be sent again for."""
+    lost = DeliveryAttempt.objects.filter(notification__in=keys, outcome=Decision.UNCERTAIN.value)
+    counted = lost.values("notification").annotate(times=Count("pk")).order_by()
+    worn = counted.filter(times__gt=policy.UNCERTAIN_RESENDS)
+    return set(worn.values_list("notification_id", flat=True))
 
 
 @dataclass(frozen=True, slots=True)

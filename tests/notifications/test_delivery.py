@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 
+from notifications import policy
 from notifications.channels import Result, base
 from notifications.choices import Reason, State
 from notifications.models import Budget, Channel, DeliveryAttempt, Notification, NotificationTemplate
@@ -313,3 +314,60 @@ def test_an_attempt_number_is_given_once(channel: ScriptedChannel) -> None:
     row = _send()
     deliver_due()
     assert DeliveryAttempt.objects.filter(notification=row).count() == 1
+
+
+# --- a message that kills who sends it ----------------------------------------------------------
+
+
+class _Killed(BaseException):
+    """The end of a process, in a test: nothing of the drain goes on."""
+
+
+def _dies() -> Result:
+    raise _Killed
+
+
+def _kill_a_worker(clock: Clock) -> None:
+    with pytest.raises(_Killed):
+        deliver_due()
+    clock(policy.LEASE + timedelta(seconds=1))
+
+
+def test_a_message_that_kills_its_senders_waits_for_a_person(channel: ScriptedChannel, clock: Clock) -> None:
+    row = _send()
+    channel.answers = [_dies] * 9
+    for _ in range(policy.UNCERTAIN_RESENDS + 1):
+        _kill_a_worker(clock)
+    for _ in range(3):
+        assert deliver_due() == 0
+        clock(timedelta(minutes=10))
+    assert _state(row) == (State.UNCERTAIN, Reason.LEASE_EXPIRED)
+    assert row.possible_duplicate
+    assert row.lease_until is None
+    assert [attempt.outcome for attempt in row.attempts.all()] == ["uncertain"] * (
+        policy.UNCERTAIN_RESENDS + 1
+    )
+    assert len(channel.delivered) == policy.UNCERTAIN_RESENDS + 1
+
+
+def test_what_was_lost_once_with_its_sender_is_sent_again_marked(
+    channel: ScriptedChannel, clock: Clock
+) -> None:
+    row = _send()
+    channel.answers = [_dies]
+    _kill_a_worker(clock)
+    assert deliver_due() == 1
+    assert _state(row) == (State.SENT, Reason.NONE)
+    assert row.possible_duplicate
+
+
+def test_neighbours_of_a_message_that_kills_are_sent(channel: ScriptedChannel, clock: Clock) -> None:
+    bad, *others = _send(), _send(), _send()
+    channel.answers = [_dies]
+    _kill_a_worker(clock)
+    channel.answers = [_dies]  # it is the oldest, so it is taken first again
+    _kill_a_worker(clock)
+    assert deliver_due() == len(others)
+    assert _state(bad) == (State.UNCERTAIN, Reason.LEASE_EXPIRED)
+    assert {_state(row) for row in others} == {(State.SENT, Reason.NONE)}
+    assert not any(row.possible_duplicate for row in others)
