@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -106,6 +106,10 @@ class Driver(ABC):
     def credentials(self, target: str) -> Sequence[Credential]:
         """Return what a target can be sent with, in order of preference; raises NotConfigured."""
 
+    def credentials_of(self, targets: Collection[str]) -> dict[str, Sequence[Credential] | NotConfigured]:
+        """Return the credentials of many targets, or what is wrong; a driver with rows asks once for all."""
+        return {target: found_or_missing(self.credentials, target) for target in targets}
+
     @abstractmethod
     def deliver(
         self, payload: str, target: str, credential: Credential, *, timeout_s: float, message_id: str = ""
@@ -142,6 +146,16 @@ class Driver(ABC):
         Called in the transaction that begins an attempt.
         """
         return 0.0
+
+
+def found_or_missing(
+    find: Callable[[str], Sequence[Credential]], target: str
+) -> Sequence[Credential] | NotConfigured:
+    """Return what `find` finds for a target, or what it says is missing."""
+    try:
+        return find(target)
+    except NotConfigured as missing:
+        return missing
 
 
 D = TypeVar("D", bound=type[Driver])

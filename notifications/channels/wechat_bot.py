@@ -7,7 +7,7 @@ A group's robots are its `Robot` rows. Without rows its key is the setting
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from django.conf import settings
@@ -25,6 +25,7 @@ from notifications.channels.base import (
     Result,
     Unusable,
     credential_name,
+    found_or_missing,
     register,
 )
 from notifications.choices import ChannelCode, Reason, Style
@@ -77,8 +78,21 @@ class WechatBot(Driver):
 
     def credentials(self, target: str) -> Sequence[Credential]:
         """Return the group's robots; who shares a robot shares its limit. One query."""
+        return self._chosen(target, _pools(group_name(target), _FALLBACK))
+
+    def credentials_of(self, targets: Collection[str]) -> dict[str, Sequence[Credential] | NotConfigured]:
+        """Return the robots of many groups, in one query."""
+        try:
+            pools = _pools(*map(group_name, targets), _FALLBACK)
+        except Unusable:  # one key that cannot be read is the trouble of its own group
+            return super().credentials_of(targets)
+        return {
+            target: found_or_missing(lambda target: self._chosen(target, pools), target) for target in targets
+        }
+
+    def _chosen(self, target: str, pools: Mapping[str, list[models.Robot]]) -> Sequence[Credential]:
+        """Return the robots of a group, or those that stand in for them."""
         group = group_name(target)
-        pools = _pools(group, _FALLBACK)
         for name in dict.fromkeys((group, _FALLBACK)):
             if name in pools:
                 if usable := [

@@ -60,6 +60,7 @@ def claim(worker: str, size: int, lanes: Lanes) -> Claimed:
     lanes.look((row.channel, row.target) for row in front)
     ready = _behind_earlier_parts(_plan(front, lanes, now), now)
     chosen = _choose(ready, lanes, now, size)
+    lanes.keep_logs((row.channel, row.target) for row in chosen)
     return _lease(chosen, worker, now)
 
 

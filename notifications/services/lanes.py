@@ -7,9 +7,11 @@ in `delivery`, where the place is taken under a condition.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from notifications import channels, policy
 from notifications.choices import Reason
@@ -32,9 +34,12 @@ class Log:
     is_dead: bool = False
     note: str = ""
     turn: int = 0
+    is_kept: bool = False
+    """Whether it has its row: a budget that was never used has none."""
 
     def see(self, row: Budget) -> None:
         """Take over what stands in the database."""
+        self.is_kept = True
         self.sends, self.turn = list(row.sent_at), row.turn
         self.blocked_until, self.is_dead, self.note = row.blocked_until, row.is_dead, row.note
 
@@ -129,6 +134,7 @@ class Lanes:
         self._born = time.monotonic()
         self._switches = {channel.code: channel for channel in Channel.objects.all()}
         self._lanes: dict[tuple[str, str], Lane] = {}
+        self._logs: dict[str, Log] = {}
 
     def is_old(self) -> bool:
         """Say whether a switch or a setting may have changed without our knowing."""
@@ -145,12 +151,15 @@ class Lanes:
         return self._lanes[channel, target]
 
     def look(self, ways: Iterable[tuple[str, str]]) -> None:
-        """Look at lanes, their budgets all in one query."""
-        fresh = [way for way in dict.fromkeys(ways) if way not in self._lanes]
-        logs: dict[str, Log] = {log.name: log for lane in self._lanes.values() for log in lane.logs.values()}
+        """Look at lanes: a query for the credentials of each channel, and one for all budgets."""
+        fresh: dict[str, list[str]] = defaultdict(list)
+        for channel, target in dict.fromkeys(ways):
+            if (channel, target) not in self._lanes:
+                fresh[channel].append(target)
         unseen: list[str] = []
-        for channel, target in fresh:
-            lane = self._lanes[channel, target] = self._opened(channel, target)
+        logs = self._logs
+        for lane in chain.from_iterable(map(self._opened, fresh, fresh.values())):
+            self._lanes[lane.channel, lane.target] = lane
             for credential in lane.credentials:
                 if credential.name not in logs:
                     limit = lane.switch.rate_limit if lane.switch else _DEFAULT_LIMIT
@@ -161,11 +170,22 @@ class Lanes:
             for row in Budget.objects.filter(name__in=unseen):
                 logs[row.name].see(row)
 
-    def _opened(self, channel: str, target: str) -> Lane:
-        lane = Lane(channel, target, channels.driver_for(channel), self._switches.get(channel))
-        if lane.driver is not None:
-            try:
-                lane.credentials = list(lane.driver.credentials(target))
-            except channels.NotConfigured as missing:
-                lane.missing = str(missing) or "没有可用的凭据"
-        return lane
+    def keep_logs(self, ways: Iterable[tuple[str, str]]) -> None:
+        """Give the budgets that these ways are about to use their rows, all with one statement."""
+        logs = [log for way in dict.fromkeys(ways) for log in [*self._lanes[way].logs.values()][:1]]
+        new = [log for log in logs if not log.is_kept]
+        if new:  # by name: who writes the same rows meanwhile meets us in the same order
+            names = sorted({log.name for log in new})
+            Budget.objects.bulk_create([Budget(name=name) for name in names], ignore_conflicts=True)
+        for log in new:
+            log.is_kept = True
+
+    def _opened(self, channel: str, targets: list[str]) -> list[Lane]:
+        driver, switch = channels.driver_for(channel), self._switches.get(channel)
+        lanes = {target: Lane(channel, target, driver, switch) for target in targets}
+        for target, found in driver.credentials_of(targets).items() if driver else ():
+            if isinstance(found, channels.NotConfigured):
+                lanes[target].missing = str(found) or "没有可用的凭据"
+            else:
+                lanes[target].credentials = list(found)
+        return list(lanes.values())

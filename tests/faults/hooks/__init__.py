@@ -104,9 +104,9 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._driver, name)
 
-    def credentials(self, target: str) -> Any:
+    def credentials_of(self, targets: Any) -> Any:
         self._pass_by("claimed")
-        return self._driver.credentials(target)
+        return self._driver.credentials_of(targets)
 
     def deliver(self, *arguments: Any, **options: Any) -> Any:
         self._pass_by("begun")

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from notifications import channels
 from notifications.channels import Form, NotConfigured, Unusable
@@ -15,6 +16,7 @@ from notifications.media import forget_unused, keep_attachment
 from notifications.models import Attachment, Budget, Channel, MediaTicket, Notification, Robot
 from notifications.routing import Way
 from notifications.services import deliver_due, send_notification
+from notifications.services.lanes import Lanes
 from spc_site.errors import AppError
 from tests.notifications.channels.conftest import Time, deliver, robot, rows
 from wecom.sandbox import SandboxServer
@@ -59,6 +61,37 @@ def test_each_robot_of_a_pool_has_a_budget_of_its_own_and_shared_robots_share_it
     assert Budget.objects.get(name__in=names).sent_at
     Robot.objects.all().delete()
     assert WechatBot().credentials("IQC")[0].name in names
+
+
+def test_the_robots_and_budgets_of_all_groups_of_a_look_cost_a_query_each(
+    wecom: SandboxServer, django_assert_num_queries: Any
+) -> None:
+    groups = [f"LINE{number}" for number in range(9)]
+    for number, group in enumerate(groups):
+        robot(f"robot-key-line-000{number}", group)
+    lanes = Lanes()
+    with django_assert_num_queries(2):
+        lanes.look(("wechat_bot", group) for group in [*groups, "IQC"])
+    for group in [*groups, "IQC"]:
+        alone = [credential.name for credential in WechatBot().credentials(group)]
+        assert [credential.name for credential in lanes.of("wechat_bot", group).credentials] == alone
+    with django_assert_num_queries(1):
+        lanes.keep_logs(("wechat_bot", group) for group in groups)
+    with django_assert_num_queries(0):
+        lanes.keep_logs(("wechat_bot", group) for group in groups)
+    assert Budget.objects.count() == len(groups)
+
+
+def test_a_key_that_cannot_be_read_stops_its_own_group_alone(wecom: SandboxServer) -> None:
+    robot("robot-key-good-0001", "GOOD")
+    spoilt = robot("robot-key-bad-0001", "BAD")
+    with connection.cursor() as cursor:
+        table = Robot._meta.db_table
+        cursor.execute(f"UPDATE {table} SET key = 'sealed:nonsense' WHERE id = %s", [spoilt.pk])  # noqa: S608
+    lanes = Lanes()
+    lanes.look([("wechat_bot", "GOOD"), ("wechat_bot", "BAD")])
+    assert lanes.of("wechat_bot", "GOOD").obstacle is None
+    assert lanes.of("wechat_bot", "BAD").missing
 
 
 def test_a_group_nobody_knows_falls_to_the_robots_of_oqc_then_to_the_last_address(
