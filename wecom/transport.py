@@ -26,9 +26,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from wecom.errors import SIGNS, Action, Kind, Outcome, judge
@@ -71,20 +73,54 @@ class _WatchedBody(io.BytesIO):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
-        self._size = len(data)
+        self.size = len(data)
         self.is_handed_over = False
 
     def read(self, size: int | None = -1, /) -> bytes:
         chunk = super().read(size)
-        if self.tell() == self._size:
+        if self.tell() == self.size:
             self.is_handed_over = True
         return chunk
+
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_VARIABLES = (*_PROXIES, *map(str.upper, _PROXIES), "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_MOST_HOSTS = 32
+
+
+class _Surroundings:
+    """What the environment says of a host: its proxy, its certificates. Read anew when it changes.
+
+    requests walks through the whole environment for each call, which costs a third of the call.
+    """
+
+    def __init__(self, session: requests.Session) -> None:
+        self._session = session
+        self._said: tuple[str | None, ...] = ()
+        self._known: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def of(self, url: str) -> dict[str, Any]:
+        """Return how an address is called, as arguments of an adapter."""
+        said = tuple(map(os.environ.get, _VARIABLES))
+        if said != self._said or len(self._known) > _MOST_HOSTS:
+            self._said, self._known = said, {}
+        parts = urlsplit(url)
+        host = parts.scheme, parts.netloc
+        if host not in self._known:
+            self._known[host] = _settings(self._session, url)
+        return self._known[host]
+
+
+def _settings(session: requests.Session, url: str) -> dict[str, Any]:
+    found = session.merge_environment_settings(url, {}, True, None, None)
+    return {name: found[name] for name in ("proxies", "stream", "verify", "cert")}
 
 
 class _Line(threading.local):
     """The thread's own session: connections are kept between calls, and never shared with a fork."""
 
     session: requests.Session | None = None
+    surroundings: _Surroundings | None = None
     pid = 0
     last_used = 0.0
 
@@ -92,6 +128,7 @@ class _Line(threading.local):
         if self.session is None or self.pid != os.getpid():
             self.session = requests.Session()
             self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            self.surroundings = _Surroundings(self.session)
             self.pid = os.getpid()
         elif time.monotonic() - self.last_used > _IDLE_LIMIT_S:
             self.session.close()  # closes what is pooled; the session itself stays usable
@@ -159,15 +196,7 @@ class Transport:
         status: int | None = None
         raw = b""
         try:
-            with session.request(
-                method,
-                url,
-                data=body,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with self._call(session, method, url, body, headers) as response:
                 status = response.status_code
                 retry_after_s = _retry_after(response.headers.get("Retry-After"))
                 try:
@@ -186,6 +215,27 @@ class Transport:
         _line.touch()
         duration_s = time.perf_counter() - started
         return replace(reply, outcome=replace(reply.outcome, duration_s=duration_s))
+
+    def _call(
+        self,
+        session: requests.Session,
+        method: str,
+        url: str,
+        body: _WatchedBody | None,
+        headers: Mapping[str, str],
+    ) -> requests.Response:
+        """Make the call by the session's adapter: it follows no redirect and keeps no cookie."""
+        request = requests.PreparedRequest()
+        request.prepare_method(method)
+        request.prepare_url(url, None)
+        request.headers = CaseInsensitiveDict({**session.headers, **headers})  # type: ignore[arg-type]
+        if body is not None:
+            request.body = body  # type: ignore[assignment]  # a file, as the adapter takes it
+            request.headers["Content-Length"] = str(body.size)
+        assert request.url is not None
+        surroundings = _line.surroundings if session is _line.session else None
+        settings = surroundings.of(request.url) if surroundings else _settings(session, request.url)
+        return session.get_adapter(request.url).send(request, timeout=self._timeout, **settings)
 
     def _read(self, response: requests.Response) -> bytes:
         """Read the answer within its size limit and within the time-out as a whole, not per packet."""

@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import requests
@@ -132,6 +133,50 @@ def test_a_dead_proxy_did_not_arrive() -> None:
         outcome = Robot("http://wecom.test/cgi-bin/webhook/send?key=", KEY, session).send(HELLO)
     assert (outcome.kind, outcome.action) == (Kind.PROXY_FAILED, Action.RETRY)
     assert not outcome.request_written
+
+
+def test_the_environments_proxy_is_used_and_its_change_is_seen(
+    misbehaving: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+
+    def accept(connection: socket.socket) -> None:
+        heard.append(read_request(connection))
+        connection.sendall(answer(OK))
+
+    proxy = misbehaving(accept).partition("/cgi-bin")[0]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = f"127.0.0.1:{free.getsockname()[1]}"
+    robot = Robot(f"http://{nobody}/cgi-bin/webhook/send?key=", KEY)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("http_proxy", proxy)
+    assert robot.send(HELLO).kind is Kind.CONNECTION_REFUSED
+    monkeypatch.setenv("no_proxy", "other.test")
+    assert robot.send(HELLO).ok
+    monkeypatch.delenv("http_proxy")
+    assert robot.send(HELLO).kind is Kind.CONNECTION_REFUSED
+    assert len(heard) == 1
+    assert heard[0].startswith(f"POST http://{nobody}/".encode())
+
+
+def test_a_certificate_nobody_knows_is_refused_unless_the_environment_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[dict[str, object]] = []
+
+    def send(self: object, request: requests.PreparedRequest, **options: object) -> requests.Response:
+        seen.append(options)
+        raise requests.exceptions.SSLError("certificate verify failed")
+
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    robot = Robot("https://wecom.test/cgi-bin/webhook/send?key=", KEY)
+    assert robot.send(HELLO).kind is Kind.TLS_FAILED
+    bundle = tmp_path / "plant-ca.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    robot.send(HELLO)
+    assert [options["verify"] for options in seen] == [True, str(bundle)]
 
 
 def test_a_reset_before_the_last_byte_was_handed_over_did_not_arrive(misbehaving: Start) -> None:
