@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from notifications.choices import Overflow, Style
 from wecom import markdown
@@ -19,6 +20,20 @@ class Written:
     parts: tuple[str, ...]
     file: str = ""
     mentions: tuple[str, ...] = ()
+
+
+def without_nul(value: Any) -> Any:
+    """Return a text without NUL characters, a list or mapping of such; others as they are.
+
+    Nobody sees them, and PostgreSQL refuses them.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "") if "\0" in value else value
+    if isinstance(value, dict):
+        return {without_nul(key): without_nul(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nul(inner) for inner in value]
+    return value
 
 
 def headed(title: str, content: str) -> str:

@@ -105,6 +105,11 @@ def write(
 
     `settled` (state, reason, words) is an end that is certain before anything was tried.
     """
+    title, content, source, dedupe_key, correlation_id = map(
+        texts.without_nul, (title, content, source, dedupe_key, correlation_id)
+    )
+    fields = texts.without_nul(fields)
+    ways = [Way(way.channel, texts.without_nul(way.target)) for way in ways]
     if fields.get("is_test"):
         title, content = texts.as_test(title, content)
     screened = safety.screen(title, content, desk.rules)
@@ -195,7 +200,7 @@ def _withheld(
 
 def count_repeat(dedupe_key: str) -> str | None:
     """Return the message that a key was used for, after counting the repetition."""
-    first = Notification.objects.filter(dedupe_key=dedupe_key, part_no=1)
+    first = Notification.objects.filter(dedupe_key=texts.without_nul(dedupe_key), part_no=1)
     row = first.values_list("message_id", flat=True).first()
     if row is not None:
         first.update(repeats=F("repeats") + 1)
@@ -210,5 +215,5 @@ def validate_priority(priority: int) -> None:
 
 def validate_text(title: str, content: str) -> None:
     """Raise AppError for a message that says nothing."""
-    if not content.strip() and not title.strip():
+    if not texts.without_nul(title + content).strip():
         raise AppError("no_content", _("消息没有内容。"))

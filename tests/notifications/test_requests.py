@@ -9,6 +9,7 @@ from django.utils import timezone
 from notifications.channels import base
 from notifications.choices import Reason, State
 from notifications.models import Channel, Notification, NotificationConfig, NotificationTemplate
+from notifications.routing import Way
 from notifications.services import (
     get_notification_status,
     send_notification,
@@ -165,3 +166,38 @@ def test_status_of_an_unknown_message_is_an_error() -> None:
     with pytest.raises(AppError) as caught:
         get_notification_status("nobody")
     assert caught.value.code == "no_message"
+
+
+def test_nul_characters_are_dropped_wherever_a_request_brings_them(channel: ScriptedChannel) -> None:
+    """PostgreSQL refuses them in every text and in JSON; nobody can see them."""
+    asked = {
+        "source": "M\x00ES",
+        "link": "https://qms.example/\x00IQC/1",
+        "subject": "批\x00次 7",
+        "event": "oqc\x00.reject",
+        "dedupe_key": "批次\x007",
+        "correlation_id": "st\x00ory",
+        "fallbacks": [Way("wechat_bot", "O\x00QC")],
+    }
+    message_id = send_notification("标\x00题", "内\x00容", "wechat_bot", "I\x00QC", **asked)  # type: ignore[arg-type]
+    row = Notification.objects.get(message_id=message_id)
+    assert (row.title, row.content, row.payload, row.target) == ("标题", "内容", "内容", "IQC")
+    assert (row.source, row.subject, row.event) == ("MES", "批次 7", "oqc.reject")
+    assert (row.link, row.dedupe_key, row.correlation_id) == ("https://qms.example/IQC/1", "批次7", "story")
+    assert row.fallbacks == [{"channel": "wechat_bot", "target": "OQC"}]
+    assert send_notification("标题", "内容", "wechat_bot", "IQC", dedupe_key="批\x00次7") == message_id
+
+
+def test_nul_characters_are_dropped_from_the_values_of_a_template(channel: ScriptedChannel) -> None:
+    NotificationTemplate.objects.create(
+        template_name="lots", channel="wechat_bot", title_template="批次", content_template="{lot}：{missing}"
+    )
+    values = {"lot": "7\x008", "lines": ["一\x00", "\x00二"]}
+    message_id = send_template_notification("lots", "IQC", values)
+    assert "\x00" not in repr(Notification.objects.get(message_id=message_id).variables)
+    assert "\\x00" not in repr(Notification.objects.get(message_id=message_id).variables)
+
+
+def test_a_message_of_nul_characters_says_nothing(channel: ScriptedChannel) -> None:
+    with pytest.raises(AppError, match="没有内容"):
+        send_notification("", "\x00 \x00", "wechat_bot", "IQC")
