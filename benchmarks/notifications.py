@@ -268,7 +268,7 @@ def multiply(count: int, groups: int, *, start: int = 0, **changes: str) -> None
         "correlation_id": f"'copy' || {text}",
         "title": f"'演练 ' || {marker}",
         "payload": f"replace(payload, 'M00000', {marker})",
-        "target": f"'G' || (n % {groups})",
+        "target": f"'G' || (n %% {groups})",
         **changes,
     }
     columns = [field.column for field in Notification._meta.local_concrete_fields if not field.primary_key]
@@ -675,9 +675,9 @@ def history(plant: Plant, database: str, options: argparse.Namespace) -> bool:
     with serving(0) as server:
         plant.point_at(server, 1000)
         back = (
-            "datetime('now', '-' || (n % 90) || ' days')"
+            "datetime('now', '-' || (n %% 90) || ' days')"
             if connection.vendor == "sqlite"
-            else "now() - (n % 90) * interval '1 day'"
+            else "now() - (n %% 90) * interval '1 day'"
         )
         multiply(
             options.history, 1000, status="'sent'", created_at=back, sent_at=back, next_at=back, due_at=back
