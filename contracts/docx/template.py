@@ -42,12 +42,17 @@ _EMPTY_RELATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A member that filling may change; `relations` is the name of those of a part with words."""
+    """A member that filling may change.
+
+    relations  the name of the relations of a part with words
+    strict     relations of a part that is written in the namespaces of ISO 29500 Strict
+    """
 
     name: str
     program: Program
     has_slots: bool
     relations: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ def compile_package(package: Package, fields: Declared, *, bulk: bool = False, l
         relations_source = markup.as_utf8(package.texts.get(relations_of(name), _EMPTY_RELATIONS))
         program = compiler.relations(relations_of(name), relations_source)
         has_slots = any(not isinstance(node, bytes | Insert) for node in program)
-        relations[relations_of(name)] = _Part(relations_of(name), program, has_slots)
+        relations[relations_of(name)] = _Part(relations_of(name), program, has_slots, strict=part.strict)
     if package.core:
         source = markup.as_utf8(package.texts[package.core])
         program = compiler.title(package.core, source)
@@ -336,8 +341,7 @@ class _Filling:
         ).encode()
 
     def _relation_type(self) -> str:
-        source = self.template._relations[self.relations].program
-        strict = any(isinstance(node, bytes) and b"purl.oclc.org/ooxml" in node for node in source)
+        strict = self.template._relations[self.relations].strict
         base = "http://purl.oclc.org/ooxml" if strict else "http://schemas.openxmlformats.org"
         return f"{base}/officeDocument/{'' if strict else '2006/'}relationships/image"
 

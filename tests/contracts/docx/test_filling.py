@@ -15,7 +15,7 @@ from xml.parsers import expat
 import pytest
 
 from contracts.docx import BadValue, Fields, MissingField, Picture, compile_template, markup
-from tests.docx_files import docx, member, paragraph, relationship, relationships, row, run, table
+from tests.docx_files import document, docx, member, paragraph, relationship, relationships, row, run, table
 from tests.oracles import docx_text
 
 DATA = Path(__file__).parents[2] / "data" / "contracts"
@@ -197,6 +197,18 @@ def test_a_picture_in_a_repeating_row_is_that_of_its_item() -> None:
     main = member(data, "word/document.xml")
     assert [len(re.findall("<w:drawing>", one)) for one in main.split("<w:tr>")[1:]] == [1, 0, 1]
     assert docx_text.read(data)["document"] == ["文"]
+
+
+def test_a_picture_in_a_strict_document_speaks_its_namespaces() -> None:
+    transitional = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    strict = "http://purl.oclc.org/ooxml/wordprocessingml/main"
+    main = document(paragraph("$seal")).replace(transitional, strict)
+    data = compile_template(docx(main=main.encode()), ["seal"]).fill({"seal": Picture(SEAL, 30)})
+    assert 'xmlns:wp="http://purl.oclc.org/ooxml/drawingml/wordprocessingDrawing"' in member(
+        data, "word/document.xml"
+    )
+    relations = member(data, "word/_rels/document.xml.rels")
+    assert 'Type="http://purl.oclc.org/ooxml/officeDocument/relationships/image"' in relations
 
 
 def alternative(text: str) -> bytes:
