@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, Max
 from django.db.models.functions import TruncMinute
 from django.urls import reverse
@@ -22,6 +23,7 @@ from django.utils import timezone
 from notifications.choices import Reason, State
 from notifications.models import Flood, Notification
 from spc_site import clock
+from spc_site.errors import AppError
 
 log = logging.getLogger("notifications.flooding")
 
@@ -80,8 +82,8 @@ def tell(now: datetime | None = None) -> int:
         )
         if is_new:
             log.warning("withheld %d messages of %r in one minute", flood.withheld, flood.source)
-        if not flood.told_by and told < _MOST_TOLD:
-            flood.told_by = _tell(flood)
+        if not flood.told_by and told < _MOST_TOLD and (message_id := _tell(flood)):
+            flood.told_by = message_id
             flood.save(update_fields=["told_by"])
             told += 1
     return told
@@ -94,6 +96,20 @@ def _since(now: datetime) -> datetime:
 
 
 def _tell(flood: Flood) -> str:
+    """Ask for the summary of one flood; return its id, or nothing where it cannot be asked for.
+
+    A target that takes no summary must not keep the others from theirs; it is tried again in the
+    next minute.
+    """
+    try:
+        with transaction.atomic():
+            return _ask_for_summary(flood)
+    except AppError as refused:
+        log.error("flood %d cannot be told: %s", flood.pk, refused.code)
+        return ""
+
+
+def _ask_for_summary(flood: Flood) -> str:
     from notifications.services.requests import send_template_notification
 
     log_url = reverse("admin:notifications_notification_changelist", query={"reason__exact": "flooded"})

@@ -435,6 +435,24 @@ def test_each_target_is_told_once_how_much_was_withheld(
 
 
 @pytest.mark.usefixtures("limits")
+def test_a_flood_that_cannot_be_told_keeps_no_other_from_being_told(
+    channel: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minute = timezone.now().replace(second=0, microsecond=0)
+    gone = Notification(channel="pager", target="X", status=State.SUPPRESSED, reason=Reason.FLOODED)
+    gone.message_id, gone.next_at, gone.due_at = "gone", minute, minute
+    gone.save()
+    Notification.objects.filter(pk=gone.pk).update(created_at=minute)
+    _at(monkeypatch, minute)
+    for number in range(8):
+        _send(number, source="plc")
+    _at(monkeypatch, minute + timedelta(seconds=66))
+    assert tell() == 1
+    assert Flood.objects.exclude(told_by="").get().target == "IQC"
+    assert Flood.objects.get(channel="pager").told_by == ""
+
+
+@pytest.mark.usefixtures("limits")
 def test_later_minutes_are_told_and_older_ones_are_not_told_again(
     channel: ScriptedChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
