@@ -29,6 +29,7 @@ HOW_TO_GET = {
     "redis": "apt-get install redis-server",
     "postgres": "apt-get install postgresql",
     "gettext": "apt-get install gettext",
+    "libreoffice": "apt-get install libreoffice-writer-nogui",
 }
 """The parts that only some tests need, and the Debian package of each."""
 
@@ -71,6 +72,7 @@ def missing_parts() -> list[str]:
         "redis": redis_server.find(),
         "postgres": postgres_bin(),
         "gettext": shutil.which("msgfmt"),
+        "libreoffice": shutil.which("soffice"),
     }
     return [name for name in HOW_TO_GET if not present[name]]
 

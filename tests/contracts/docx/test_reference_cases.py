@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import json
 import re
-import shutil
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import docx
 import pytest
 
 from contracts.docx import Fields, MissingField, PackageRefused, check_package, compile_template
@@ -115,13 +115,8 @@ def test_untouched_members_keep_their_compressed_bytes(case: dict[str, Any]) -> 
     assert before.keys() <= after.keys()
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("docx") is None, reason="needs python-docx: pip install python-docx"
-)
 @pytest.mark.parametrize("case", FOR_OTHERS, ids=named)
 def test_python_docx_reads_the_same_paragraphs(case: dict[str, Any]) -> None:
-    import docx  # type: ignore[import-not-found,unused-ignore]
-
     found = docx.Document(io.BytesIO(filled(case)))
     cells = [cell for table in found.tables for row in table.rows for cell in row.cells]
     texts = [one.text for holder in (found, *cells) for one in holder.paragraphs if one.text]
@@ -130,11 +125,9 @@ def test_python_docx_reads_the_same_paragraphs(case: dict[str, Any]) -> None:
     assert len(set(texts)) >= len(expected) - 2  # it does not look into the nested table
 
 
-@pytest.mark.skipif(
-    shutil.which("soffice") is None, reason="needs soffice: apt-get install libreoffice-writer-nogui"
-)
 @pytest.mark.parametrize("bulk", [False, True], ids=["deflated", "bulk"])
-def test_libreoffice_reads_the_same_text(tmp_path: Path, bulk: bool) -> None:
+def test_libreoffice_reads_the_same_text(tmp_path: Path, need: Callable[[str], None], bulk: bool) -> None:
+    need("libreoffice")
     for case in FOR_OTHERS:
         (tmp_path / f"{case['case']}.docx").write_bytes(filled(case, bulk=bulk))
     argv = ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless"]
