@@ -170,6 +170,16 @@ def test_no_page_is_wider_than_its_screen(browsing: Browsing, system: LiveSystem
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
 
 
+def test_the_longer_words_of_english_fit_a_phone(browsing: Browsing, system: LiveSystem) -> None:
+    page = browsing.open(width=390, height=844)
+    _open_entry(page, system)
+    page.context.add_cookies([{"name": "django_language", "value": "en", "url": system.url}])
+    for address in [*(f"{system.url}{path}" for path in PAGES), page.url]:
+        page.goto(address)
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, address
+
+
 def test_on_a_phone_the_first_screen_decides(browsing: Browsing, system: LiveSystem) -> None:
     page = browsing.open(width=390, height=844, touch=True)
     _open_entry(page, system)
