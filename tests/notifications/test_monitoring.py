@@ -11,6 +11,7 @@ import pytest
 from alarms.models import Alarm, AlarmStatus
 from notifications import jobs, monitoring
 from notifications.channels import Credential, Form, Result, base
+from notifications.channels.wechat_bot import WechatBot
 from notifications.choices import Reason, State
 from notifications.models import (
     Budget,
@@ -20,6 +21,7 @@ from notifications.models import (
     Notification,
     NotificationConfig,
     Recipient,
+    Robot,
     Route,
     RouteStep,
     Trouble,
@@ -153,6 +155,16 @@ def test_a_dead_robot_is_told_with_its_note_and_without_its_key() -> None:
     monitoring.watch()
     row = Trouble.objects.get(key="dead:wechat_bot:0123456789abcdef")
     assert (row.description, row.avoid_channel) == ("机器人已被移出群", "wechat_bot")
+
+
+def test_a_dead_robot_is_named_by_its_group() -> None:
+    Robot.objects.create(group="OQC", name="二号", key="93000000-0000-4000-8000-0000000000ab")
+    credential = next(one for one in WechatBot().pool() if one.place == "OQC")
+    Budget.objects.create(name=credential.name, is_dead=True, note="机器人已被移出群")
+    monitoring.watch()
+    assert Trouble.objects.get(key=f"dead:{credential.name}").description == (
+        "OQC 二号 ••••00ab：机器人已被移出群"
+    )
 
 
 def test_the_backlog_is_told_when_it_is_over_the_limit_of_the_configuration(time: Clock) -> None:
