@@ -34,6 +34,10 @@
                 clearTimeout(timer);
                 timer = setTimeout(refresh, 300);
             });
+            /* Typed before the script was there, or kept by the browser over a reload. */
+            if (Array.from(form.elements).some((field) => field.type !== "hidden" && "defaultValue" in field && field.value !== field.defaultValue)) {
+                refresh();
+            }
         });
     }
 
