@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol
@@ -375,9 +375,19 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
 
 
 def load() -> dict[str, Any]:
-    """Return every setting, typed, in one query. A row that cannot be read yields the default."""
+    """Return every setting, typed, in one query."""
+    return typed(stored())
+
+
+def stored() -> list[tuple[str, str]]:
+    """Return the rows of the settings as they are written: key and text."""
+    return list(NotificationConfig.objects.values_list("config_key", "config_value"))
+
+
+def typed(rows: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return every setting, typed. A row that cannot be read yields the default."""
     values = {key: item.standard for key, item in ITEMS.items()}
-    for key, text in NotificationConfig.objects.values_list("config_key", "config_value"):
+    for key, text in rows:
         try:
             values[key] = check(key, text)
         except ValueError:

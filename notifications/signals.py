@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from notifications import kept
 from notifications.choices import State
-from notifications.models import Notification
+from notifications.models import Channel, ContentRule, Notification, NotificationConfig
 from spc_site import jobs
 
 
@@ -18,3 +19,6 @@ def ring_on_notification_saved(
 ) -> None:
     if not raw and instance.status == State.PENDING:
         jobs.enqueue("notifications.deliver")
+
+
+kept.watch(Channel, ContentRule, NotificationConfig)

@@ -162,6 +162,8 @@ def _own_queue_state(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(jobs, "_rests", {})
         monkeypatch.setattr(jobs, "tally", jobs.Tally())
         jobs.stop_requested.clear()
+    if (kept := sys.modules.get("notifications.kept")) is not None:
+        kept.forget()
     if (health := sys.modules.get("spc_site.health")) is not None:  # else pages would count its queries
         well = health.Health(database=True, redis=True, pump_age_s=0.0, workers=dict.fromkeys(jobs.QUEUES, 1))
         monkeypatch.setattr(health, "_kept", (time.monotonic() + 3600, well))

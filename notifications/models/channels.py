@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications.choices import Overflow, Style, channel_choices
+from notifications.kept import WatchedQuerySet
 from spc_site.sealed import SealedTextField
 
 
@@ -43,6 +44,8 @@ class Channel(models.Model):
     checked_at = models.DateTimeField(_("最近检查"), null=True, blank=True)
     check_problem = models.CharField(_("检查结果"), max_length=255, blank=True)
     next_check_at = models.DateTimeField(_("下次检查"), null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Channel]] = WatchedQuerySet.as_manager()
 
     class Meta:
         verbose_name = verbose_name_plural = _("渠道")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.acting import Door
 from notifications.choices import Checksum, RuleKind, Verb
+from notifications.kept import WatchedQuerySet
 
 
 class AppendOnly(TypeError):
@@ -90,6 +91,8 @@ class ContentRule(models.Model):
     note = models.CharField(_("说明"), max_length=255, blank=True)
     is_active = models.BooleanField(_("启用"), default=True)
     updated_at = models.DateTimeField(_("更新时间"), auto_now=True)
+
+    objects: ClassVar[models.Manager[ContentRule]] = WatchedQuerySet.as_manager()
 
     class Meta:
         verbose_name = verbose_name_plural = _("内容规则")

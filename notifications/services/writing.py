@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from notifications import channels, config, safety, texts
+from notifications import channels, config, kept, safety, texts
 from notifications.choices import Reason, State
 from notifications.models import Attachment, Channel, ContentRule, Notification, NotificationEvent
 from notifications.policy import SLACK
@@ -28,6 +28,11 @@ from notifications.services.composing import Part, compose, form_of
 from spc_site.errors import AppError
 
 log = logging.getLogger("notifications")
+
+
+def _read() -> tuple[list[tuple[str, str]], dict[str, Channel], list[ContentRule]]:
+    switches = {switch.code: switch for switch in Channel.objects.all()}
+    return config.stored(), switches, content_rules.active_rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,9 @@ class Desk:
 
     @classmethod
     def open(cls) -> Desk:
-        """Read all in three queries."""
-        return cls(
-            settings=config.load(),
-            switches={switch.code: switch for switch in Channel.objects.all()},
-            rules=content_rules.active_rules(),
-            now=timezone.now(),
-        )
+        """Read all in three queries, or take what was read a moment ago."""
+        rows, switches, rules = kept.recall(_read)
+        return cls(settings=config.typed(rows), switches=switches, rules=rules, now=timezone.now())
 
     def form(self, channel: str) -> channels.Form:
         """Return how the plant wants the messages of a channel."""
