@@ -51,8 +51,8 @@ def forget() -> None:
 def recall(read: Callable[[], T]) -> T:
     """Return what `read` returned a moment ago, else what it returns now."""
     if _thread.has_changed:
-        if connection.in_atomic_block:
-            return read()
+        if any(hook[1] is forget for hook in connection.run_on_commit):
+            return read()  # the transaction that changed it is still open
         forget()
     if time.monotonic() < _shelf.until:
         kept: T = _shelf.value
@@ -68,7 +68,7 @@ def _note_change(**_signal: Any) -> None:
     _shelf.clear()
     if connection.in_atomic_block:
         _thread.has_changed = True
-        transaction.on_commit(_shelf.clear)
+        transaction.on_commit(forget)
 
 
 class WatchedQuerySet(models.QuerySet[M]):

@@ -80,7 +80,21 @@ def test_what_is_rolled_back_was_seen_by_its_own_transaction_alone(channel: Scri
         NotificationConfig.objects.create(config_key="max_retries", config_value="7")
         assert _send().max_retries == 7
         raise RuntimeError
-    assert _send().max_retries == 3
+    with transaction.atomic():  # where every message has a transaction of its own, too
+        assert _send().max_retries == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_change_was_committed_it_is_kept_again(
+    channel: ScriptedChannel, django_assert_num_queries: Any
+) -> None:
+    with transaction.atomic():
+        NotificationConfig.objects.create(config_key="max_retries", config_value="7")
+    for _ in range(2):
+        with transaction.atomic():
+            assert _send().max_retries == 7
+    with transaction.atomic(), django_assert_num_queries(4):
+        send_notification("标题", "内容", "wechat_bot", "IQC")
 
 
 @pytest.mark.django_db(transaction=True)
