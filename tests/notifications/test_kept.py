@@ -42,7 +42,7 @@ def test_a_plain_message_costs_its_sender_few_queries(
         send_notification("标题", "内容", "wechat_bot", "IQC")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_whatever_way_a_setting_changes_the_next_message_goes_by_it(channel: ScriptedChannel) -> None:
     assert _send().max_retries == 3
     row = NotificationConfig.objects.create(config_key="max_retries", config_value="7")
