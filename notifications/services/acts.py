@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from notifications import policy, rendering
 from notifications.choices import Reason, State, Verb
-from notifications.models import Notification, NotificationEvent
+from notifications.models import Attachment, Notification, NotificationEvent
 from notifications.routing import Way
 from notifications.services import audit, failover
 from notifications.services.requests import send_notification, send_template_notification
@@ -22,6 +22,8 @@ from spc_site.errors import AppError, Conflict
 ASKS_FIRST = frozenset({State.SENT, State.UNCERTAIN})
 """States in which a message was or may have been shown: a resend doubles it."""
 RESENDABLE = ASKS_FIRST | {State.DEAD, State.SUPPRESSED, State.CANCELLED}
+GONE = frozenset({State.DEAD, State.SUPPRESSED, State.CANCELLED})
+"""Ends without which a resend stands for the message that it repeats."""
 CANCELLABLE = frozenset(state for state in State if policy.may(state, State.CANCELLED))
 
 
@@ -43,8 +45,9 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
             raise AppError("text_gone", _("正文已按保存期限清除，不能再重发。"))
         if old.status in ASKS_FIRST and not confirmed:
             raise AppError("would_double", _("这条消息已经或可能已经送达，重发会重复；请确认。"))
-        if old.resends.exclude(status__in=[State.DEAD, State.SUPPRESSED, State.CANCELLED]).exists():
+        if old.resends.exclude(status__in=GONE).exists():
             raise Conflict(_("这条消息已经重发过，请看新的那一条。"))
+        attachments, is_whole = _what_comes_along(old)
         first, *further = (Way(**way) for way in failover.ways(old))
         common: dict[str, Any] = {
             "event": old.event,
@@ -54,9 +57,9 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
             "source": old.source,
             "fallbacks": further,
             "resent_from": old,
-            "attachments": list(old.attachments.all()),
+            "attachments": attachments,
         }
-        if old.template_name and old.part_count == 1:
+        if old.template_name and is_whole:
             message_id = send_template_notification(
                 old.template_name,
                 first.target,
@@ -81,6 +84,33 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
             Verb.RESENT, old, changes={"status": (old.status, new.status)}, note=message_id, user=user
         )
     return new
+
+
+def _what_comes_along(old: Notification) -> tuple[list[Attachment], bool]:
+    """Return the attachments of a resend, and whether it says the whole message again.
+
+    A text brings along its pictures and files, which are parts after it; one of several texts goes
+    alone, and so does a picture. Raises Conflict for a picture that its text has taken along.
+    """
+    own = list(old.attachments.all())
+    if old.part_count == 1:
+        return own, True
+    parts = Notification.objects.filter(
+        correlation_id=old.correlation_id,
+        channel=old.channel,
+        target=old.target,
+        resent_from=old.resent_from_id,
+        part_count=old.part_count,
+    ).prefetch_related("attachments", "resends")
+    texts = [part for part in parts if not part.attachments.all()]
+    if own:
+        if len(texts) == 1 and any(resend.status not in GONE for resend in texts[0].resends.all()):
+            raise Conflict(_("这个附件已随正文重发，请看新的那一条。"))
+        return own, False
+    if len(texts) > 1:
+        return [], False
+    further = [part for part in parts if part.pk != old.pk]
+    return [one for part in further for one in part.attachments.all()], True
 
 
 def cancel(notification: Notification, *, user: User, note: str = "") -> None:

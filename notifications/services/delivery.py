@@ -29,6 +29,7 @@ from notifications.choices import Reason, State
 from notifications.models import Budget as SendBudget
 from notifications.models import Channel, DeliveryAttempt, Notification
 from notifications.policy import Decision
+from notifications.safety import mask_contacts
 from notifications.services import claiming, failover, statements
 from notifications.services.claiming import Claimed, claim
 from notifications.services.failover import Why
@@ -431,7 +432,7 @@ def _note_failure(lane: Lane, credential: str, result: channels.Result, now: dat
     """Keep the channel's health, and rest or stop a credential that was refused."""
     Channel.objects.filter(code=lane.channel).update(
         last_error_at=now,
-        last_error=result.explanation[:255],
+        last_error=mask_contacts(result.explanation)[:255],
         consecutive_failures=F("consecutive_failures") + 1,
     )
     seen = lane.logs[credential]

@@ -13,6 +13,7 @@ from quality import pictures
 from quality.choices import Status
 from quality.models.reports import ReportEntry
 from quality.services.judgement import judge_entry
+from spc_site.errors import Conflict
 from tests import builders
 from wecom.sandbox import SandboxServer
 
@@ -99,3 +100,6 @@ def test_a_resent_message_brings_its_picture_again(
     resend(text, user=admin_user, confirmed=True)
     deliver_due()
     assert [one.msgtype for one in sandbox.messages] == ["markdown", "image"] * 2
+    picture = Notification.objects.get(resent_from=None, part_no=2)
+    with pytest.raises(Conflict):
+        resend(picture, user=admin_user, confirmed=True)
