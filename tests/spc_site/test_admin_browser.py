@@ -180,6 +180,7 @@ def test_the_text_of_a_new_token_can_be_taken_with_one_tap(browsing: Browsing, s
     page.goto(site + reverse("admin:accounts_apitoken_add"))
     page.locator("#id_name").fill("MES")
     page.locator('[name="_save"]').click()
+    page.wait_for_load_state()  # the script has come
     page.locator("[data-copy]").click()
     page.locator("[data-copy]", has_text="已复制").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from spc_site import clock, jobs
-from spc_site.models import WorkerBeat
+from spc_site.models import Schedule, WorkerBeat
 from tests.bells.jobs import NAME, Pieces, do_pieces_job, is_due
 from tests.live import MANAGE, ROOT, Workers, child_environment
 from tests.services import Postgres, Redis, wait_until
@@ -211,6 +211,15 @@ def locked_database() -> Iterator[None]:
 def test_a_locked_database_is_waited_out(workers: Callable[..., Workers], pieces: Pieces) -> None:
     pump = workers().spawn()
     await_beats(1, role="pump")
+    # The periodic work of the queue takes its first turns now; in the lock it would stand in front.
+    wait_until(
+        lambda: (
+            {"notifications.release", "notifications.floods"}
+            <= set(Schedule.objects.exclude(last_run=None).values_list("name", flat=True))
+        ),
+        seconds=30,
+        what="the first turns are taken",
+    )
     with locked_database():
         pieces.add(2)
         await_done(pieces, 2)  # looking needs no lock

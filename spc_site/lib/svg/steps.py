@@ -148,7 +148,7 @@ def _vertical(highest: float, bottom: float, top: float, *, whole: bool) -> tupl
     step, _ = nice_step(highest, 4)
     if whole:
         step = max(step, 1.0)
-    hi = math.ceil(highest / step - 1e-9) * step
+    hi = max(math.ceil(highest / step - 1e-9), 1) * step  # also for values far below one step
     ticks = nice_ticks(0, hi, round(hi / step))
     if whole and ticks.decimals:
         numbers = tuple(float(number) for number in range(int(hi) + 1))
