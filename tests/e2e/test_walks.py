@@ -35,10 +35,13 @@ def _sign_in(page: Any, *, user: str = "engineer") -> None:
 
 
 def _message_link(page: Any, system: LiveSystem) -> Any:
-    """Return the first link to an abnormal entry in the sandbox's feed, once it is there."""
-    link = page.locator(f'.bubble a[href^="{system.url}/IQC/"]').first
+    """Return the first link to an abnormal entry of the fixture's report in the feed, once it is there.
+
+    Other tests import reports, too, and close their alarms; which message arrives first is open.
+    """
+    link = page.locator(f'.bubble a[href^="{system.url}/IQC/1/"]').first
     page.goto(system.sandbox_url)
-    link.wait_for(timeout=20_000)
+    link.wait_for(timeout=60_000)
     return link
 
 
@@ -150,7 +153,7 @@ def test_an_inspector_imports_in_the_browser_and_sees_the_verdict_come(page: Any
     page.get_by_role("button", name="确认导入").click()
     page.wait_for_url(re.compile(r"/IQC/\d+$"))
     # No reload by hand: the page asks again until the verdict is there.
-    page.locator(".verdict.red h1").wait_for(timeout=20_000)
+    page.locator(".verdict.red h1").wait_for(timeout=60_000)
     assert "项异常" in page.locator(".verdict h1").inner_text()
     assert page.locator("main[data-poll]").count() == 0
 
