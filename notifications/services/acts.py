@@ -21,9 +21,9 @@ from spc_site.errors import AppError, Conflict
 
 ASKS_FIRST = frozenset({State.SENT, State.UNCERTAIN})
 """States in which a message was or may have been shown: a resend doubles it."""
-RESENDABLE = ASKS_FIRST | {State.DEAD, State.SUPPRESSED, State.CANCELLED}
 GONE = frozenset({State.DEAD, State.SUPPRESSED, State.CANCELLED})
-"""Ends without which a resend stands for the message that it repeats."""
+"""Ends in which nothing was shown: a resend that ended so does not stand for what it repeats."""
+RESENDABLE = ASKS_FIRST | GONE
 CANCELLABLE = frozenset(state for state in State if policy.may(state, State.CANCELLED))
 
 

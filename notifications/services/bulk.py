@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from notifications.choices import State
 from notifications.models import BulkResend, Notification
 from notifications.services import estimates
-from notifications.services.acts import ASKS_FIRST, RESENDABLE, resend
+from notifications.services.acts import ASKS_FIRST, GONE, RESENDABLE, resend
 from notifications.services.estimates import Estimate
 from spc_site import clock, jobs
 from spc_site.errors import AppError
@@ -49,9 +49,7 @@ class Proposal:
 
 def propose(messages: QuerySet[Notification]) -> Proposal:
     """Look at the messages of a filter, the oldest first; two queries and those of the budgets."""
-    living = Notification.objects.filter(resent_from=OuterRef("pk")).exclude(
-        status__in=[State.DEAD, State.SUPPRESSED, State.CANCELLED]
-    )
+    living = Notification.objects.filter(resent_from=OuterRef("pk")).exclude(status__in=GONE)
     found = list(
         messages.order_by("pk")
         .annotate(is_again=Exists(living))
