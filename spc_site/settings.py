@@ -54,9 +54,13 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_rq",
     "accounts.apps.AccountsConfig",
+    "hooks.apps.HooksConfig",
     "notifications.apps.NotificationsConfig",
+    "approvals.apps.ApprovalsConfig",
     "alarms.apps.AlarmsConfig",
     "quality.apps.QualityConfig",
+    "energy.apps.EnergyConfig",
+    "contracts.apps.ContractsConfig",
 ]
 
 MIDDLEWARE = [

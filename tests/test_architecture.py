@@ -20,7 +20,18 @@ from tests.live import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-ROOMS = ("accounts", "alarms", "contracts", "notifications", "quality", "spc_site", "wecom")
+ROOMS = (
+    "accounts",
+    "alarms",
+    "approvals",
+    "contracts",
+    "energy",
+    "hooks",
+    "notifications",
+    "quality",
+    "spc_site",
+    "wecom",
+)
 
 
 def run(*argv: str | Path, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
