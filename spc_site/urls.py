@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("quality.urls")),
     path("alarms/", include("alarms.urls")),
+    path("energy/", include("energy.urls")),
     path("me/", include("notifications.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),

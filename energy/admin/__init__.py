@@ -1,0 +1,1 @@
+"""Energy in the admin, one module per room."""

@@ -1,0 +1,73 @@
+"""The words of energy: short ASCII values, Chinese labels, and the tone a badge takes."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class DeviceKind(models.TextChoices):
+    METER = "meter", _("计量表")
+    VIRTUAL = "virtual", _("虚拟表（由其他表合成）")
+
+
+class DeviceStatus(models.TextChoices):
+    """Whether a device is used; what a person says of it."""
+
+    IN_USE = "in_use", _("在用")
+    STANDBY = "standby", _("备用")
+    RETIRED = "retired", _("停用")
+
+
+DEVICE_STATUS_TONES = {
+    DeviceStatus.IN_USE: "green",
+    DeviceStatus.STANDBY: "blue",
+    DeviceStatus.RETIRED: "grey",
+}
+
+
+class Connection(models.TextChoices):
+    """Whether readings arrive; what the system sees of a device."""
+
+    UNKNOWN = "unknown", _("尚无读数")
+    ONLINE = "online", _("在线")
+    SILENT = "silent", _("无数据")
+
+
+CONNECTION_TONES = {Connection.UNKNOWN: "grey", Connection.ONLINE: "green", Connection.SILENT: "red"}
+
+
+class ReadingKind(models.TextChoices):
+    """What a device sends."""
+
+    REGISTER = "register", _("累计读数")
+    INTERVAL = "interval", _("区间用量")
+
+
+class Label(models.TextChoices):
+    """What the time beside a value means.
+
+    `END_OF_DAY` is the habit of many exports: the last interval of a day is written as 00:00 of
+    the same day instead of the next.
+    """
+
+    END = "end", _("区间结束时刻")
+    START = "start", _("区间开始时刻")
+    END_OF_DAY = "end_of_day", _("区间结束时刻，24:00 写作当日 0:00")
+
+
+class FactorKind(models.TextChoices):
+    """What a conversion factor leads to, for one unit of the energy type."""
+
+    TCE_CALORIFIC = "tce_calorific", _("折标煤（当量值），kgce")
+    TCE_EQUIVALENT = "tce_equivalent", _("折标煤（等价值），kgce")
+    CO2 = "co2", _("二氧化碳排放，kg")
+
+
+class Way(models.TextChoices):
+    """How readings came in."""
+
+    FILE = "file", _("文件")
+    API = "api", _("接口")
+    MANUAL = "manual", _("人工抄表")
+    MQTT = "mqtt", "MQTT"

@@ -1,0 +1,1 @@
+"""What energy can do, in verbs."""

@@ -1,0 +1,1 @@
+"""Pages of energy, one module per room."""
