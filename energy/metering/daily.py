@@ -104,17 +104,23 @@ def of_course(found: Course, register: Register, *, zone: tzinfo) -> DailyUse:
 
 
 def total_at(moments: Moments, times: Moments, total: Moments, right: Moments) -> Moments:
-    """Return the counts at moments, interpolated between readings and rounded half up.
+    """Return the counts at moments, interpolated between readings and rounded to whole counts.
 
-    `right[i]` is the place of the first reading at or after `moments[i]`, at least 1. In whole
-    numbers: the quotient and the remainder of the step apart keep every product below 2^63.
+    `right[i]` is the place of the first reading at or after `moments[i]`, at least 1.
     """
     left = right - 1
-    span = times[right] - times[left]
-    step = total[right] - total[left]
-    gone = moments - times[left]
+    return total[left] + between(
+        moments - times[left], times[right] - times[left], total[right] - total[left]
+    )
+
+
+def between(gone: Moments, span: Moments, step: Moments) -> Moments:
+    """Return the part of a step that was done when `gone` of its `span` seconds were, rounded half up.
+
+    In whole numbers: the quotient and the remainder of the step apart keep every product below 2^63.
+    """
     whole, rest = np.divmod(step, span)
-    return total[left] + whole * gone + (2 * rest * gone + span) // (2 * span)
+    return whole * gone + (2 * rest * gone + span) // (2 * span)
 
 
 def _day_of(moments: Moments, borders: Moments) -> Moments:
@@ -155,4 +161,4 @@ def _unknown_seconds(found: Course, inner: Moments) -> Moments:
     return unknown
 
 
-__all__ = ["DailyUse", "MeterError", "daily_use", "of_course", "total_at"]
+__all__ = ["DailyUse", "MeterError", "between", "daily_use", "of_course", "total_at"]

@@ -137,7 +137,7 @@ def checked(times: object, counts: object) -> tuple[Moments, Moments]:
             raise MeterError(name, "must be whole numbers")
         if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
             raise MeterError(name, "must be below 2 to the power of 63")
-        arrays.append(array.astype(np.int64))
+        arrays.append(array.astype(np.int64, copy=False))
     if len(arrays[0]) != len(arrays[1]):
         raise MeterError("counts", f"there are {len(arrays[1])} of them for {len(arrays[0])} times")
     if len(arrays[1]) and not (arrays[1].min() >= 0 and arrays[1].max() < COUNT_LIMIT):
@@ -145,16 +145,13 @@ def checked(times: object, counts: object) -> tuple[Moments, Moments]:
     return arrays[0], arrays[1]
 
 
-def is_plain(times: Moments, counts: Moments, register: Register) -> bool:
-    """Say whether ordered readings need no decision: none falls, every step fits. Quick."""
-    steps = np.diff(counts)
-    if steps.size and steps.min() < 0:
-        return False
-    if register.max_per_hour is None:
-        return True
-    # In floating point with a margin: what is near the limit is decided exactly elsewhere.
-    allowed = register.max_per_hour * (np.diff(times) / 3600.0)
-    return bool(np.all(steps <= allowed * (1 - 1e-9)))
+def fitting(steps: Moments, seconds: Moments, max_per_hour: float | np.ndarray) -> np.ndarray:
+    """Say of each step whether it certainly needs no decision: no fall, and a use that fits. Quick.
+
+    In floating point with a margin: of a step near the limit it says no, and who asked decides it
+    exactly. `max_per_hour` is one for all or one for each step, infinite where everything fits.
+    """
+    return (steps >= 0) & (steps <= seconds * (max_per_hour * ((1 - 1e-9) / 3600)))
 
 
 def course(times: Moments, counts: Moments, register: Register, *, changes: Sequence[Change] = ()) -> Course:
@@ -171,62 +168,90 @@ def course(times: Moments, counts: Moments, register: Register, *, changes: Sequ
     Raises MeterError as `checked` does.
     """
     times, counts = ordered(*checked(times, counts))
-    if not changes and is_plain(times, counts, register):
-        nothing = np.zeros(0, dtype=np.int64)
-        total = counts - counts[0] if len(counts) else counts
-        zeros = np.zeros(len(times), dtype=np.int64)
-        return Course(times, total, zeros, np.ones(len(times), dtype=bool), nothing, nothing)
-    return _Walk(register).run(times.tolist(), counts.tolist(), sorted(changes, key=lambda c: c.time))
+    return _Walk(register, len(times) + len(changes)).run(
+        times, counts, sorted(changes, key=lambda c: c.time)
+    )
 
 
 class _Walk:
-    """Decides one reading after the other; see the table on top of the module."""
+    """Decides one reading after the other; see the table on top of the module.
 
-    def __init__(self, register: Register) -> None:
+    Only where there is something to decide: a stretch of rising counts that fit is kept at once.
+    """
+
+    def __init__(self, register: Register, most: int) -> None:
         self._register = register
-        self._times: list[int] = []
-        self._total: list[int] = []
-        self._flags: list[int] = []
-        self._covered: list[bool] = []
+        self._kept = 0
+        self._times, self._total, self._flags = np.zeros((3, most), dtype=np.int64)
+        self._covered = np.ones(most, dtype=bool)
         self._dropped: list[int] = []
         self._why: list[int] = []
-        self._shown = 0
-        """What the register showed at the last usable reading, or its high mark."""
+        self._last = self._shown = 0
+        """When the last usable reading was, and what the register showed then, or its high mark."""
 
-    def run(self, times: list[int], counts: list[int], changes: list[Change]) -> Course:
+    def run(self, times: Moments, counts: Moments, changes: list[Change]) -> Course:
         waiting = iter(changes)
         change = next(waiting, None)
-        for place, (time, count) in enumerate(zip(times, counts, strict=True)):
+        stops = self._stops(times, counts, changes)
+        place = 0
+        while place < len(times):
+            time, count, after = int(times[place]), int(counts[place]), place + 1
             while change is not None and change.time < time:
                 self._change(change)
                 change = next(waiting, None)
-            after = place + 1
             # The next reading says nothing about a glitch if the meter was changed before it.
             has_next = after < len(times) and (change is None or change.time >= times[after])
-            following = (times[after], counts[after]) if has_next else None
+            following = (int(times[after]), int(counts[after])) if has_next else None
             self._read(time, count, following)
+            place = after
+            if self._last == time and self._shown == count:
+                place = int(stops[np.searchsorted(stops, after)])
+                self._keep_all(times[after:place], counts[after:place])
         while change is not None:
             self._change(change)
             change = next(waiting, None)
+        kept = slice(self._kept)
         return Course(
-            np.array(self._times, dtype=np.int64),
-            np.array(self._total, dtype=np.int64),
-            np.array(self._flags, dtype=np.int64),
-            np.array(self._covered, dtype=bool),
+            self._times[kept],
+            self._total[kept],
+            self._flags[kept],
+            self._covered[kept],
             np.array(self._dropped, dtype=np.int64),
             np.array(self._why, dtype=np.int64),
         )
 
+    def _stops(self, times: Moments, counts: Moments, changes: list[Change]) -> Moments:
+        """Return the places of the readings that need a decision, and the end.
+
+        Every other one only goes on from the reading before it, if that one was usable.
+        """
+        rate = self._register.max_per_hour
+        plain = fitting(np.diff(counts), np.diff(times), np.inf if rate is None else float(rate))
+        changed = np.searchsorted(times, [change.time for change in changes], side="right")
+        return np.unique(np.concatenate([np.flatnonzero(~plain) + 1, changed, [len(times)]]))
+
+    def _keep_all(self, times: Moments, counts: Moments) -> None:
+        """Keep readings that only go on from the last usable one."""
+        if not len(times):
+            return
+        here = slice(self._kept, self._kept + len(times))
+        self._times[here] = times
+        self._total[here] = counts - self._shown + self._total[self._kept - 1]
+        self._kept = here.stop
+        self._last, self._shown = int(times[-1]), int(counts[-1])
+
     def _keep(self, time: int, shown: int, use: int, flag: int = 0, *, covered: bool = True) -> None:
-        if self._times and self._times[-1] == time:  # a reading at the moment of a change
-            self._total[-1] += use
-            self._flags[-1] |= flag
+        place = self._kept
+        if place and self._last == time:  # a reading at the moment of a change
+            self._total[place - 1] += use
+            self._flags[place - 1] |= flag
         else:
-            self._times.append(time)
-            self._total.append((self._total[-1] if self._total else 0) + use)
-            self._flags.append(flag)
-            self._covered.append(covered)
-        self._shown = shown
+            self._times[place] = time
+            self._total[place] = use + (self._total[place - 1] if place else 0)
+            self._flags[place] = flag
+            self._covered[place] = covered
+            self._kept += 1
+        self._last, self._shown = time, shown
 
     def _drop(self, time: int, why: Flag) -> None:
         self._dropped.append(time)
@@ -234,10 +259,10 @@ class _Walk:
 
     def _change(self, change: Change) -> None:
         """Let the old meter end and the new one begin, both at the moment of the change."""
-        if not self._times:
+        if not self._kept:
             self._keep(change.time, change.new_start, 0, Flag.METER_CHANGE)
             return
-        seconds = change.time - self._times[-1]
+        seconds = change.time - self._last
         use = change.old_end - self._shown
         flag = Flag.METER_CHANGE
         if use < 0 and self._register.modulus and self._register.fits(use + self._register.modulus, seconds):
@@ -245,10 +270,10 @@ class _Walk:
         self._keep(change.time, change.new_start, max(use, 0), flag)
 
     def _read(self, time: int, count: int, following: tuple[int, int] | None) -> None:
-        if not self._times:
+        if not self._kept:
             self._keep(time, count, 0)
             return
-        register, seconds, step = self._register, time - self._times[-1], count - self._shown
+        register, seconds, step = self._register, time - self._last, count - self._shown
         if step >= 0:
             if register.fits(step, seconds):
                 self._keep(time, count, step)
@@ -270,7 +295,7 @@ class _Walk:
     def _is_back(self, following: tuple[int, int]) -> bool:
         """Say whether the next reading goes on from the last usable one, as if nothing had been."""
         time, count = following
-        return count >= self._shown and self._register.fits(count - self._shown, time - self._times[-1])
+        return count >= self._shown and self._register.fits(count - self._shown, time - self._last)
 
     def _goes_on(self, time: int, count: int, following: tuple[int, int]) -> bool:
         """Say whether the next reading goes on from this one."""

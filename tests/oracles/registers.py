@@ -43,3 +43,41 @@ def daily_use(readings: Sequence[tuple[int, int]], zone: tzinfo) -> dict[date, t
         days[day] = (register(end) - register(start), covered)
         day += timedelta(days=1)
     return days
+
+
+def course(
+    readings: Sequence[tuple[int, int]], *, max_per_hour: int | None, modulus: int | None, jitter: int
+) -> list[tuple[int, int]]:
+    """Return (moment, counted since the first) of each usable reading, by the table of rules, one at a time.
+
+    Readings by time, one for a moment; no change of the meter.
+    """
+
+    def fits(use: int, seconds: int) -> bool:
+        return max_per_hour is None or Fraction(use, 1) <= Fraction(max_per_hour * seconds, 3600)
+
+    kept = [(readings[0][0], 0)]
+    shown = readings[0][1]
+    for place in range(1, len(readings)):
+        (moment, count), after = readings[place], readings[place + 1 : place + 2]
+        seconds, change = moment - kept[-1][0], count - shown
+        is_back = any(c >= shown and fits(c - shown, t - kept[-1][0]) for t, c in after)
+        goes_on = any(c >= count and fits(c - count, t - moment) for t, c in after)
+        used: int | None
+        if change >= 0:
+            used = change if fits(change, seconds) else None
+        elif -change <= jitter:
+            kept.append((moment, kept[-1][1]))
+            continue
+        elif is_back:
+            used = None
+        elif modulus and fits(change + modulus, seconds):
+            used = change + modulus
+        elif fits(count, seconds):
+            used = count
+        else:
+            used = 0 if goes_on else None
+        if used is not None:
+            kept.append((moment, kept[-1][1] + used))
+            shown = count
+    return kept
