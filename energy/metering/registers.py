@@ -101,6 +101,7 @@ class Course:
     total    (n,) counts since the first reading, never falling
     flags    (n,) `Flag` bits of the step that ends at each reading; 0 for the first
     covered  (n,) False where the step's use is unknown
+    shown    (n,) what the register showed then, or its high mark: where it goes on from
     dropped  (k,) moments of the readings that were left out
     why      (k,) their `Flag` bit
     """
@@ -109,6 +110,7 @@ class Course:
     total: Moments
     flags: Moments
     covered: np.ndarray
+    shown: Moments
     dropped: Moments
     why: Moments
 
@@ -182,7 +184,7 @@ class _Walk:
     def __init__(self, register: Register, most: int) -> None:
         self._register = register
         self._kept = 0
-        self._times, self._total, self._flags = np.zeros((3, most), dtype=np.int64)
+        self._times, self._total, self._flags, self._marks = np.zeros((4, most), dtype=np.int64)
         self._covered = np.ones(most, dtype=bool)
         self._dropped: list[int] = []
         self._why: list[int] = []
@@ -216,6 +218,7 @@ class _Walk:
             self._total[kept],
             self._flags[kept],
             self._covered[kept],
+            self._marks[kept],
             np.array(self._dropped, dtype=np.int64),
             np.array(self._why, dtype=np.int64),
         )
@@ -237,6 +240,7 @@ class _Walk:
         here = slice(self._kept, self._kept + len(times))
         self._times[here] = times
         self._total[here] = counts - self._shown + self._total[self._kept - 1]
+        self._marks[here] = counts
         self._kept = here.stop
         self._last, self._shown = int(times[-1]), int(counts[-1])
 
@@ -245,11 +249,13 @@ class _Walk:
         if place and self._last == time:  # a reading at the moment of a change
             self._total[place - 1] += use
             self._flags[place - 1] |= flag
+            self._marks[place - 1] = shown
         else:
             self._times[place] = time
             self._total[place] = use + (self._total[place - 1] if place else 0)
             self._flags[place] = flag
             self._covered[place] = covered
+            self._marks[place] = shown
             self._kept += 1
         self._last, self._shown = time, shown
 

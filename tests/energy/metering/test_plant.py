@@ -133,6 +133,12 @@ def test_taking_plain_stretches_at_once_is_the_same_as_reading_after_reading(
         jitter=jitter,
     )
     assert list(zip(way.times.tolist(), way.total.tolist(), strict=True)) == expected
+    assert way.shown[0] == counts[0]
+    stays = way.flags[1:] == Flag.JITTER
+    told = dict(zip(times.tolist(), counts.tolist(), strict=True))
+    for place, moment in enumerate(way.times.tolist()):
+        is_high_mark = place and stays[place - 1]
+        assert way.shown[place] == (way.shown[place - 1] if is_high_mark else told[moment])
     assert sorted([*way.times.tolist(), *way.dropped.tolist()]) == times.tolist()
 
 
