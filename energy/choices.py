@@ -71,3 +71,43 @@ class Way(models.TextChoices):
     API = "api", _("接口")
     MANUAL = "manual", _("人工抄表")
     MQTT = "mqtt", "MQTT"
+
+
+class Band(models.TextChoices):
+    """The parts of a day that a tariff tells apart, dearest first."""
+
+    SHARP = "sharp", _("尖")
+    PEAK = "peak", _("峰")
+    FLAT = "flat", _("平")
+    VALLEY = "valley", _("谷")
+    DEEP = "deep", _("深谷")
+
+
+class DayClass(models.TextChoices):
+    """The days on which a part of a tariff holds."""
+
+    ALL = "all", _("每天")
+    WORKDAY = "workday", _("工作日")
+    REST = "rest", _("休息日和节假日")
+
+
+class DemandBasis(models.TextChoices):
+    """What the capacity charge of a month is taken from."""
+
+    NONE = "none", _("不收")
+    MAXIMUM = "maximum", _("最大需量（15 分钟平均功率）")
+    CAPACITY = "capacity", _("变压器容量")
+
+
+class DayKind(models.TextChoices):
+    """A day that is not what its weekday says."""
+
+    HOLIDAY = "holiday", _("休息")
+    WORKDAY = "workday", _("上班")
+
+
+class Basis(models.TextChoices):
+    """What the use of a group is set against."""
+
+    AREA = "area", _("面积（m²）")
+    HEADS = "heads", _("人数")

@@ -1,5 +1,6 @@
-"""The rows of energy, by concept: structure, readings and days."""
+"""The rows of energy, by concept: structure, readings and days, tariffs and months, output."""
 
+from energy.models.output import GroupFigure, OutputDay
 from energy.models.readings import (
     DirtyRange,
     EnergyDailySummary,
@@ -18,20 +19,40 @@ from energy.models.structure import (
     UpstreamLink,
     VirtualPart,
 )
+from energy.models.tariffs import (
+    CalendarDay,
+    DeviceMonth,
+    GroupDemand,
+    Month,
+    PowerFactor,
+    Tariff,
+    TariffPrice,
+    TariffSpan,
+)
 
 __all__ = [
     "Attachment",
+    "CalendarDay",
     "ConversionFactor",
     "Device",
     "DeviceGroup",
+    "DeviceMonth",
     "DeviceRatio",
     "DirtyRange",
     "EnergyDailySummary",
     "EnergyType",
+    "GroupDemand",
+    "GroupFigure",
     "MeterChange",
+    "Month",
+    "OutputDay",
+    "PowerFactor",
     "ReadingBatch",
     "ReadingCorrection",
     "ReadingDay",
+    "Tariff",
+    "TariffPrice",
+    "TariffSpan",
     "UpstreamLink",
     "VirtualPart",
 ]
