@@ -117,7 +117,7 @@ def possible_owners() -> list[User]:
 def response(user: Viewer, *, since: datetime | None = None) -> Response:
     """Return open counts and the mean time to acknowledge of what was raised since then (1 query)."""
     since = since or timezone.now() - timedelta(days=7)
-    took = ExpressionWrapper(F("acknowledged_at") - F("triggered_at"), output_field=DurationField())
+    took = ExpressionWrapper(F("acknowledged_at") - F("active_since"), output_field=DurationField())
     answered = Q(acknowledged_at__isnull=False, triggered_at__gte=since)
     row = visible_to(user).aggregate(
         open_count=Count("pk", filter=Q(status__in=OPEN)),

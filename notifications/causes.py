@@ -86,6 +86,8 @@ REASON_ADVICE: dict[str, str | Promise] = {
     Reason.CONTENT: _("内容规则拦下了它：改内容或规则，再重发。"),
     Reason.QUIET: _("免打扰时段过后自动发送。"),
     Reason.MUTED: _("收件人自己关闭了这类消息。"),
+    Reason.SILENCED: _("有人设了静默；静默结束后报警仍未受理时会告知。"),
+    Reason.INHIBITED: _("起因的报警关闭后，此报警仍未受理时会告知。"),
     Reason.FAILED_OVER: _("已由后备渠道发送，无需处理。"),
     Reason.BY_PERSON: _("有人处理过，见经过。"),
 }

@@ -118,6 +118,8 @@ class Reason(models.TextChoices):
     CONTENT = "content", _("内容规则拦截")
     QUIET = "quiet", _("免打扰时段")
     MUTED = "muted", _("收件人不接收此类消息")
+    SILENCED = "silenced", _("报警已静默")
+    INHIBITED = "inhibited", _("报警被另一条报警抑制")
     FAILED_OVER = "failed_over", _("改由后备渠道发送")
     BY_PERSON = "by_person", _("人工处理")
 

@@ -38,7 +38,9 @@ class Event:
     `variables`. `channel` and `target` are where it goes when no route matches; blank means
     the template's channel and `group`. `picture` draws what happened (file name and bytes, or
     None); it is called only for a template that wants a picture. An alarm's (`is_alarm`)
-    priority 1 is never withheld by the limits against flooding.
+    priority 1 is never withheld by the limits against flooding. `mentions` are userids that the
+    message calls in a group, beside those of its route. `withheld` is the reason (`silenced`,
+    `inhibited`) for which it must not go, `withheld_by` what says so: its rows are kept as not sent.
     """
 
     name: str
@@ -60,6 +62,9 @@ class Event:
     link: str = ""
     subject: str = ""
     is_alarm: bool = False
+    mentions: tuple[str, ...] = ()
+    withheld: str = ""
+    withheld_by: str = ""
     attachments: tuple[Any, ...] = ()
     picture: Callable[[], tuple[str, bytes] | None] | None = None
 

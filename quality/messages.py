@@ -79,4 +79,13 @@ def alarm_request(report: Report, entry: ReportEntry) -> AlarmRequest:
         value=f"{capability['value']:.2f}" if capability else "",
         threshold=str(capability["limit"]) if capability else "",
         link=entry.get_absolute_url(),
+        group_key=subject(report),
+        group=report.KIND,
+        labels={
+            "kind": report.KIND,
+            KINDS[report.KIND].party_field: report.party.name,
+            "part": report.part.number,
+            "lot": report.lot,
+            "characteristic": entry.name,
+        },
     )

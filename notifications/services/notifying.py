@@ -81,7 +81,8 @@ def _write_chain(
     dedupe_key: str,
 ) -> str:
     """Write the message of one chain, with the calls of its route."""
-    calls = " ".join(map(markdown.mention, chain.mentions))
+    called = () if chain.person else event.mentions  # a person who is written to need not be called
+    calls = " ".join(map(markdown.mention, dict.fromkeys((*chain.mentions, *called))))
     title, content = event.title, with_calls(event.content, calls)
     kept: dict[str, Any] = {"attachments": event.attachments}
     if template is not None:
@@ -97,6 +98,8 @@ def _write_chain(
         person = chain.skipped[0][0]
         ways = person.ways
         kept["settled"] = (State.SUPPRESSED, Reason.MUTED, person.name)
+    if event.withheld:
+        kept["settled"] = (State.SUPPRESSED, Reason(event.withheld), event.withheld_by)
     return write(
         title,
         content,

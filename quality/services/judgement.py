@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -278,26 +279,38 @@ def _tell(
     ]
     if not told:
         return
+    alarm_of = {one.alarm.key: one.alarm for one in raised}
+    sifted = alarms.sift([alarm_of[messages.alarm_key(entry)] for entry in told], at=at)
+    loud = [entry for entry in told if messages.alarm_key(entry) not in sifted.withheld_keys]
+    if loud:
+        notify(_event(kind, report, loud, trigger=trigger))
+    if len(loud) < len(told):  # kept as not sent, so that the log shows what a silence withheld
+        why = sifted.withheld[0][1]
+        quiet = [entry for entry in told if messages.alarm_key(entry) in sifted.withheld_keys]
+        event = _event(kind, report, quiet, trigger=trigger)
+        notify(replace(event, withheld=why.reason, withheld_by=why.by))
+
+
+def _event(kind: Kind, report: Report, told: Sequence[ReportEntry], *, trigger: str) -> Event:
+    """Return the event that tells of some abnormal entries of a report."""
     last = max(told, key=lambda entry: entry.version)
     about = report if trigger == SUMMARY else told[0]
-    notify(
-        Event(
-            name=f"quality.{kind.slug}.{trigger}",
-            source="quality",
-            severity="critical" if any(entry.is_out_of_spec for entry in told) else "warning",
-            supplier=report.party.name,
-            part=report.part.number,
-            group=kind.code,
-            template=f"{kind.slug}_{trigger}",
-            variables=messages.variables(report, told),
-            priority=1,
-            is_alarm=True,
-            subject=messages.subject(about),
-            link=about.get_absolute_url(),
-            # The same entries in the same state are told once, however often they are judged.
-            dedupe_key=f"{messages.subject(about)}.r{report.revision}.e{told[0].pk}.v{last.version}",
-            picture=partial(pictures.entry_picture, told[0]) if trigger == SINGLE else None,
-        )
+    return Event(
+        name=f"quality.{kind.slug}.{trigger}",
+        source="quality",
+        severity="critical" if any(entry.is_out_of_spec for entry in told) else "warning",
+        supplier=report.party.name,
+        part=report.part.number,
+        group=kind.code,
+        template=f"{kind.slug}_{trigger}",
+        variables=messages.variables(report, told),
+        priority=1,
+        is_alarm=True,
+        subject=messages.subject(about),
+        link=about.get_absolute_url(),
+        # The same entries in the same state are told once, however often they are judged.
+        dedupe_key=f"{messages.subject(about)}.r{report.revision}.e{told[0].pk}.v{last.version}",
+        picture=partial(pictures.entry_picture, told[0]) if trigger == SINGLE else None,
     )
 
 

@@ -64,7 +64,7 @@ def test_after_recovery_the_next_one_is_a_new_episode() -> None:
 @pytest.mark.parametrize("count", [1, 1200])
 def test_many_are_raised_in_few_queries(count: int, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
     requests = [_request(f"k{number}") for number in range(count)]
-    with django_assert_max_num_queries(6 + count // 30):
+    with django_assert_max_num_queries(8 + count // 25):
         raised = services.raise_alarms(requests)
     assert [one.alarm.key for one in raised] == [f"k{number}" for number in range(count)]
 

@@ -1,0 +1,55 @@
+"""What can be done with alarms. The only writers of the rows of this room.
+
+For whoever finds something abnormal (all take `at`, and work inside the caller's transaction):
+
+    raise_alarms([AlarmRequest(...), ...], at=None) -> list[Raised]       # .alarm, .is_new, .is_escalated
+    raise_closed([AlarmRequest(...)], at=..., closed_at=None, reason="closed_late", note="") -> list[Alarm]
+    recover(keys, reason="recovered", note="", at=None) -> int            # reasons: `Resolution`
+    open_keys(prefix="energy.quota.12.") -> set[str]
+
+`AlarmRequest(is_told=True, level=2, level_label="超额", group_key="energy.group:7", group="ENERGY",
+template="quota_warning", variables={...}, labels={"meter": "M1"}, is_continuing=True)`: this room
+tells people, once per new alarm and per escalation, one message for each `group_key` of the call.
+Who words its own messages asks `sift(alarms)` first and passes `Event(withheld=…, withheld_by=…)`.
+"""
+
+from alarms.models import Resolution
+from alarms.services.acting import (
+    CardAnswer,
+    acknowledge,
+    acknowledge_from_card,
+    assign,
+    explain,
+    resolve,
+)
+from alarms.services.raising import (
+    AlarmRequest,
+    Raised,
+    open_keys,
+    raise_alarm,
+    raise_alarms,
+    raise_closed,
+    recover,
+)
+from alarms.services.telling import Sifted, sift, tell, tell_released
+
+__all__ = [
+    "AlarmRequest",
+    "CardAnswer",
+    "Raised",
+    "Resolution",
+    "Sifted",
+    "acknowledge",
+    "acknowledge_from_card",
+    "assign",
+    "explain",
+    "open_keys",
+    "raise_alarm",
+    "raise_alarms",
+    "raise_closed",
+    "recover",
+    "resolve",
+    "sift",
+    "tell",
+    "tell_released",
+]
