@@ -2,7 +2,7 @@
 
 `bulk_create` and `bulk_update` build long statements (on SQLite one for every few rows, with a
 CASE per row and column for updates): for ten thousand rows that is seconds of building SQL.
-These two send no signals either; whoever calls them saves the parent row afterwards.
+These send no signals either; whoever calls them saves the parent row afterwards.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
@@ -34,6 +34,31 @@ def collector_paused() -> Iterator[None]:
 
 def insert_many(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> None:
     """Insert rows of one model; their primary keys are not read back."""
+    _insert(rows, " ON CONFLICT DO NOTHING" if ignore_conflicts else "")
+
+
+def upsert_many(
+    rows: Sequence[models.Model], *, unique: Sequence[str], names: Sequence[str], counter: str = ""
+) -> None:
+    """Insert rows, or write the named fields of those that are there already, by the fields `unique`.
+
+    `counter` names a field that goes up by one where a row was there.
+    """
+    if not rows:
+        return
+    meta, quote = rows[0]._meta, connections[DEFAULT_DB_ALIAS].ops.quote_name
+
+    def column(name: str) -> str:
+        return quote(str(cast("models.Field[Any, Any]", meta.get_field(name)).column))
+
+    changes = [f"{column(name)} = excluded.{column(name)}" for name in names]
+    if counter:
+        changes.append(f"{column(counter)} = {quote(meta.db_table)}.{column(counter)} + 1")
+    keys = ", ".join(column(name) for name in unique)
+    _insert(rows, f" ON CONFLICT ({keys}) DO UPDATE SET {', '.join(changes)}")
+
+
+def _insert(rows: Sequence[models.Model], rest: str) -> None:
     if not rows:
         return
     database = connections[DEFAULT_DB_ALIAS]  # itself, not its proxy: it is asked for every value
@@ -41,7 +66,6 @@ def insert_many(rows: Sequence[models.Model], *, ignore_conflicts: bool = False)
     quote = database.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
-    rest = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
     statement = f"INSERT INTO {quote(rows[0]._meta.db_table)} ({columns}) VALUES ({places}){rest}"  # noqa: S608
     prepared = [_column(field, [field.pre_save(row, True) for row in rows], database) for field in fields]
     with database.cursor() as cursor:

@@ -8,9 +8,12 @@ use = daily_use(times, counts, Register(interval_s=900, max_per_hour=5000), zone
 use.days, use.counts, use.coverage, use.flags
 """
 
+from energy.metering.amounts import DayAmounts, Factors, Standing, day_amounts
 from energy.metering.daily import DailyUse, daily_use
 from energy.metering.days import days_around, midnights
 from energy.metering.errors import MeterError
+from energy.metering.intervals import interval_course
+from energy.metering.packed import pack, unpack, unpack_all
 from energy.metering.plant import PlantUse, plant_use
 from energy.metering.quotas import Forecast, Level, Limits, Step, forecast, level, rate_pct, step
 from energy.metering.registers import COUNT_LIMIT, Change, Course, Flag, Register, course
@@ -31,6 +34,8 @@ __all__ = [
     "Change",
     "Course",
     "DailyUse",
+    "DayAmounts",
+    "Factors",
     "Flag",
     "Forecast",
     "Level",
@@ -40,19 +45,25 @@ __all__ = [
     "PlantUse",
     "Register",
     "Shares",
+    "Standing",
     "Step",
     "Upstream",
     "course",
     "daily_use",
+    "day_amounts",
     "days_around",
     "forecast",
     "group_use",
+    "interval_course",
     "level",
     "midnights",
+    "pack",
     "plant_use",
     "rate_pct",
     "shares",
     "step",
     "unmeasured",
+    "unpack",
+    "unpack_all",
     "with_virtual",
 ]

@@ -17,7 +17,7 @@ from energy.metering.days import Moments, days_around
 from energy.metering.errors import MeterError
 from energy.metering.registers import Change, Course, Flag, Register, checked, course
 
-_STEP_FLAGS = Flag.ROLLOVER | Flag.RESET | Flag.JITTER
+_STEP_FLAGS = Flag.GAP | Flag.ROLLOVER | Flag.RESET | Flag.JITTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ Moments are whole seconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,13 @@ Moments = npt.NDArray[np.int64]
 _MOST_DAYS = 100_000
 
 
+@lru_cache(maxsize=256)
 def midnights(first: date, last: date, zone: tzinfo) -> Moments:
     """Return the midnights that bound the days `first` to `last`, both included.
 
     Returns
-        (d + 1,) seconds, increasing: day i is [result[i], result[i + 1]).
+        (d + 1,) seconds, increasing: day i is [result[i], result[i + 1]). Not to be written to:
+        all meters of a plant ask for the same days, and get the same array.
 
     Raises MeterError if `last` lies before `first`, or more than 100,000 days after it.
     """
@@ -34,7 +37,9 @@ def midnights(first: date, last: date, zone: tzinfo) -> Moments:
         int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
         for day in (first + timedelta(days=n) for n in range(count + 1))
     ]
-    return np.array(borders, dtype=np.int64)
+    result = np.array(borders, dtype=np.int64)
+    result.flags.writeable = False
+    return result
 
 
 def days_around(start: int, end: int, zone: tzinfo) -> tuple[date, Moments]:
