@@ -121,6 +121,12 @@ def _mail_server(value: str) -> dict[str, Any]:
     }
 
 
+def _package(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", value.strip()):
+        raise ValueError("must be a lower-case word: letters, digits and _, beginning with a letter")
+    return value.strip()
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value.strip())
@@ -175,6 +181,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("NOTIFICATION_MAX_RETRIES", _count_or_zero, 3, "首次发送之后最多重试的次数"),
     Variable("NOTIFICATION_RETRY_DELAY", _count, 60, "第一次重试前等待的秒数"),
     Variable("NOTIFICATION_BATCH_SIZE", _count, 10, "一次领取的消息条数"),
+    Variable("CUSTOMER", _package, "", "客户扩展的名称，即 customers/ 下的目录名；不设则没有扩展"),
     Variable("TIME_ZONE", _zone, "Asia/Shanghai", "显示用时区；存储一律为 UTC"),
 )
 

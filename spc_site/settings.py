@@ -221,6 +221,9 @@ NOTIFICATION_MAX_RETRIES = env.read("NOTIFICATION_MAX_RETRIES")
 NOTIFICATION_RETRY_DELAY = env.read("NOTIFICATION_RETRY_DELAY")
 NOTIFICATION_BATCH_SIZE = env.read("NOTIFICATION_BATCH_SIZE")
 
+# --- customer hooks -----------------------------------------------------------------------
+CUSTOMER = env.read("CUSTOMER")
+
 # --- logs: English, one event a line, ids instead of contents ------------------------------
 LOGGING: dict[str, Any] = {
     "version": 1,

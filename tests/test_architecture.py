@@ -25,6 +25,7 @@ ROOMS = (
     "alarms",
     "approvals",
     "contracts",
+    "customers",
     "energy",
     "hooks",
     "notifications",

@@ -1,0 +1,1 @@
+"""One package per customer; the setting CUSTOMER names the one that is used (docs/hooks.md)."""
