@@ -141,12 +141,13 @@ def _signs(plant: Plant, day: date) -> np.ndarray:
         if one.start <= day < one.end:
             (added if one.sign > 0 else taken)[lines[one.group], one.meter] = True
     members = added & ~taken
-    covered = _covered(members, plant, day)
-    return (members & ~covered).astype(np.int8) - (taken & covered & ~_covered(taken, plant, day))
+    front = _in_front(plant, day)
+    covered = _covered(members, front)
+    return (members & ~covered).astype(np.int8) - (taken & covered & ~_covered(taken, front))
 
 
-def _covered(among: np.ndarray, plant: Plant, day: date) -> np.ndarray:
-    """Return (g, m): for which groups some meter in front of m is one of theirs."""
+def _in_front(plant: Plant, day: date) -> np.ndarray:
+    """Return (m, k) the meters that stand in front of each, at any height; the rest is `plant.meters`."""
     front: dict[int, set[int]] = {}
     for one in plant.upstream:
         if one.start <= day < one.end:
@@ -154,10 +155,38 @@ def _covered(among: np.ndarray, plant: Plant, day: date) -> np.ndarray:
     for whole, parts in plant.virtual.items():
         for part in parts:
             front.setdefault(part, set()).add(whole)
-    _no_circle("upstream", front)
-    covered = np.zeros_like(among)
+    above: dict[int, frozenset[int]] = {}
     for meter in front:
-        covered[:, meter] = among[:, sorted(_all_above(meter, front))].any(axis=1)
+        _climb(meter, front, above, ())
+    most = max(map(len, above.values()), default=0)
+    found = np.full((plant.meters, most), plant.meters, dtype=np.int64)
+    for meter, its in above.items():
+        found[meter, : len(its)] = list(its)
+    return found
+
+
+def _climb(
+    meter: int, front: Mapping[int, set[int]], above: dict[int, frozenset[int]], path: tuple[int, ...]
+) -> frozenset[int]:
+    """Return everything in front of a meter, and remember it."""
+    if meter in above:
+        return above[meter]
+    if meter in path:
+        raise MeterError("upstream", f"{meter} stands above itself")
+    found: set[int] = set()
+    for one in front.get(meter, ()):
+        found.add(one)
+        found |= _climb(one, front, above, (*path, meter))
+    above[meter] = frozenset(found)
+    return above[meter]
+
+
+def _covered(among: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """Return (g, m): for which groups some meter in front of m is one of theirs."""
+    with_nobody = np.concatenate([among, np.zeros((len(among), 1), dtype=bool)], axis=1)
+    covered = np.zeros_like(among)
+    for place in range(front.shape[1]):
+        covered |= with_nobody[:, front[:, place]]
     return covered
 
 
@@ -203,8 +232,16 @@ def group_use(plant: Plant, use: np.ndarray, first: date) -> np.ndarray:
     filled = with_virtual(plant, use.astype(np.int64))
     for span in shares(plant, first, first + timedelta(days=days - 1)):
         here = slice((span.start - first).days, (span.end - first).days)
-        result[:, here] = span.signs.astype(np.int64) @ filled[:, here]
+        result[:, here] = product(span.signs, filled[:, here])
     return result
+
+
+def product(signs: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """Return signs @ amounts, exactly: in floating point, which is quick, where no sum can pass 2^53."""
+    largest = int(np.abs(amounts).max(initial=0)) * signs.shape[1]
+    if largest >= 2**53:
+        return signs.astype(np.int64) @ amounts
+    return np.rint(signs.astype(np.float64) @ amounts.astype(np.float64)).astype(np.int64)
 
 
 def unmeasured(plant: Plant, use: np.ndarray, day: date, *, meter: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from energy.choices import Band, DayClass, DayKind, DemandBasis
-from energy.models.structure import Dated, DeviceGroup, EnergyType
+from energy.models.structure import Dated, Device, DeviceGroup, EnergyType
 
 
 class Tariff(Dated):
@@ -191,9 +191,9 @@ class PowerFactor(models.Model):
 
 
 class Month(models.Model):
-    """One energy type in one month: whether what is stored of it still says what the days say.
+    """One energy type in one month: whether its bands and demands must be computed again.
 
-    `is_due` is set in the transaction that changes a day, and by a changed tariff or structure.
+    Set in the transaction that changes a day, and by a changed tariff or structure.
     """
 
     energy_type = models.ForeignKey(
@@ -205,7 +205,7 @@ class Month(models.Model):
     computed_at = models.DateTimeField(_("计算时间"), null=True, blank=True)
 
     class Meta:
-        verbose_name = verbose_name_plural = _("月度汇总")
+        verbose_name = verbose_name_plural = _("月度计算")
         ordering = ["-month", "energy_type"]
         constraints = [models.UniqueConstraint(fields=["energy_type", "month"], name="energy_month_once")]
 
@@ -214,31 +214,34 @@ class Month(models.Model):
 
 
 class DeviceMonth(models.Model):
-    """The use of one meter in one month, and of each of its days by bands of the tariff.
+    """The use of one meter in one month: its days summed up, written with them.
 
-    `bands` holds a row of five whole numbers (steps) for each day of the month, in the order of
-    `Band`; a row sums up to the day's use exactly. Empty without a tariff that tells bands apart.
-    `demand` is the largest use of a quarter of an hour (steps), from `demand_at` on.
+    `bands` (computed later, see `Month`) holds a row of five whole numbers (steps) for each day of
+    the month, in the order of `Band`; a row sums up to the day's use exactly. `demand` is the
+    largest use of a quarter of an hour (steps), from `demand_at` on.
     """
 
-    month = models.ForeignKey(Month, on_delete=models.CASCADE, related_name="devices", verbose_name=_("月份"))
-    device = models.ForeignKey(
-        "energy.Device", on_delete=models.CASCADE, related_name="months", verbose_name=_("计量设备")
+    energy_type = models.ForeignKey(
+        EnergyType, on_delete=models.PROTECT, related_name="+", verbose_name=_("能源种类")
     )
-    amount = models.BigIntegerField(_("用量（最小计量数）"))
-    covered_s = models.PositiveIntegerField(_("有数据秒数"))
-    flags = models.PositiveIntegerField(_("标记"), default=0)
+    month = models.DateField(_("月份"))
+    device = models.ForeignKey(
+        Device, on_delete=models.CASCADE, related_name="months", verbose_name=_("计量设备")
+    )
+    amount = models.BigIntegerField(_("用量（最小计量数）"), default=0)
+    covered_s = models.PositiveIntegerField(_("有数据秒数"), default=0)
     bands = models.BinaryField(_("分时用量"), default=b"", editable=False)
     demand = models.BigIntegerField(_("最大需量（最小计量数）"), null=True, blank=True)
     demand_at = models.DateTimeField(_("发生时刻"), null=True, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("设备月用量")
-        ordering = ["month", "device"]
-        constraints = [models.UniqueConstraint(fields=["month", "device"], name="energy_device_month_once")]
+        ordering = ["-month", "device"]
+        constraints = [models.UniqueConstraint(fields=["device", "month"], name="energy_device_month_once")]
+        indexes = [models.Index(fields=["energy_type", "month"], name="energy_month_of_type")]
 
     def __str__(self) -> str:
-        return f"{self.device_id} {self.month}"
+        return f"{self.device_id} {self.month:%Y-%m}"
 
 
 class GroupDemand(models.Model):

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from energy.models import Attachment, Device, DeviceGroup, EnergyDailySummary, EnergyType
+from energy.services import months
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY_S = 86400
@@ -58,3 +59,4 @@ def used(device: Device, first: date, *uses: Decimal | int | str, covered_s: int
         )
         for number, use in enumerate(uses)
     )
+    months.refresh([device.pk], first, first + timedelta(days=len(uses) - 1))

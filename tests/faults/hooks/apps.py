@@ -9,7 +9,6 @@ from tests.faults import hooks
 
 class HooksConfig(AppConfig):
     name = "tests.faults.hooks"
-    label = "fault_hooks"  # an app of the system is called hooks
 
     def ready(self) -> None:
         hooks.install()
