@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from quality.choices import Origin, Status
 from quality.kinds import KINDS, Kind
 from quality.selectors import ReportFilter, Viewer, parties
+from spc_site.forms import ManyFilesField, ManyFilesInput
 
 
 class ReportFilterForm(forms.Form):
@@ -59,20 +60,6 @@ class ReportFilterForm(forms.Form):
         )
 
 
-class _ManyFilesInput(forms.ClearableFileInput):
-    allow_multiple_selected = True
-
-
-class _ManyFilesField(forms.FileField):
-    """Several files at once; each is checked like one."""
-
-    widget = _ManyFilesInput
-
-    def clean(self, data: Any, initial: Any = None) -> Any:
-        files = data if isinstance(data, list | tuple) else [data]
-        return [super(_ManyFilesField, self).clean(file, initial) for file in files or [None]]
-
-
 class UploadForm(forms.Form):
     """Workbooks to import, and who measured."""
 
@@ -80,9 +67,9 @@ class UploadForm(forms.Form):
     origin = forms.ChoiceField(
         label=_("测量来源"), choices=Origin.choices, initial=Origin.SUPPLIER, widget=forms.RadioSelect
     )
-    workbooks = _ManyFilesField(
+    workbooks = ManyFilesField(
         label=_("Excel 文件（.xlsx、.xls，可多选）"),
-        widget=_ManyFilesInput(attrs={"accept": ".xlsx,.xlsm,.xls,.xlsb,.ods"}),
+        widget=ManyFilesInput(attrs={"accept": ".xlsx,.xlsm,.xls,.xlsb,.ods"}),
     )
 
     def __init__(self, *args: Any, kinds: Sequence[Kind], **kwargs: Any) -> None:

@@ -11,7 +11,6 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from quality import uploads
 from quality.choices import Origin
 from quality.forms import UploadForm
 from quality.importing.marking import marked_workbook
@@ -21,8 +20,10 @@ from quality.kinds import KINDS, Kind
 from quality.presenters.imports import FileView, language, planned_file, refused_file
 from quality.services import imports
 from quality.services.imports import Outcome
+from spc_site import uploads
 from spc_site.errors import AppError
 
+_ROOM = "quality"
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -38,7 +39,10 @@ def upload(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             given = form.cleaned_data
             kept = uploads.keep(
-                given["workbooks"], kind=given["kind"], origin=given["origin"], user_id=_person(request).pk
+                given["workbooks"],
+                room=_ROOM,
+                about={"kind": given["kind"], "origin": given["origin"]},
+                user_id=_person(request).pk,
             )
             return redirect("quality:import_preview", upload_id=kept.id)
     else:
@@ -50,15 +54,15 @@ def upload(request: HttpRequest) -> HttpResponse:
 def preview(request: HttpRequest, upload_id: str) -> HttpResponse:
     """Show what the uploaded files would change; a post stores those without problems."""
     kept = _find(request, upload_id)
-    kind = KINDS[kept.kind]
+    kind = KINDS[kept.about["kind"]]
     parsed = [_parse(file, kind) for file in kept.files]
     if request.method == "POST":
         return _store(request, kept, kind, parsed)
-    files = [_file_view(one, number, kind, kept.origin) for number, one in enumerate(parsed)]
+    files = [_file_view(one, number, kind, kept.about["origin"]) for number, one in enumerate(parsed)]
     context = {
         "upload": kept,
         "kind": kind,
-        "origin": Origin(kept.origin).label,
+        "origin": Origin(kept.about["origin"]).label,
         "files": files,
         "can_confirm": any(file.writes for file in files),
         "refused": sum(bool(file.problem_count) for file in files),
@@ -75,7 +79,7 @@ def problems(request: HttpRequest, upload_id: str, number: str) -> HttpResponse:
     file = kept.files[int(number)]
     stem = file.name.rsplit(".", 1)[0]
     name = _("%(file)s-问题.xlsx") % {"file": stem}
-    return _download(marked_workbook(_parse(file, KINDS[kept.kind]), language()), name)
+    return _download(marked_workbook(_parse(file, KINDS[kept.about["kind"]]), language()), name)
 
 
 @require_safe
@@ -100,7 +104,7 @@ def _store(
         if not one.is_clean:
             continue
         try:
-            result = imports.store(one, kind=kind, origin=kept.origin, user=user)
+            result = imports.store(one, kind=kind, origin=kept.about["origin"], user=user)
         except AppError as error:
             messages.error(request, f"{one.file_name}: {error.message}")
             continue
@@ -131,10 +135,10 @@ def _person(request: HttpRequest) -> User:
 
 
 def _find(request: HttpRequest, upload_id: str) -> uploads.Upload:
-    kept = uploads.find(upload_id, user_id=_person(request).pk)
+    kept = uploads.find(upload_id, room=_ROOM, user_id=_person(request).pk)
     if kept is None:
         raise Http404
-    if KINDS[kept.kind] not in _importable(request):
+    if KINDS[kept.about["kind"]] not in _importable(request):
         raise PermissionDenied
     return kept
 

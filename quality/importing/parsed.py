@@ -4,28 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spc_site.lib.sheets import address
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that keeps a file from being imported.
-
-    `code` names the sentence in `wording`, `params` fill it. `sheet` and the cell are empty
-    where the whole file or sheet is meant; `title` is the column or label as the file prints it.
-    """
-
-    code: str
-    sheet: str = ""
-    row: int = -1
-    column: int = -1
-    title: str = ""
-    params: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def address(self) -> str:
-        """Address of the cell, empty if no single cell is meant."""
-        return address(self.row, self.column) if self.row >= 0 and self.column >= 0 else ""
+from spc_site.lib.problems import Problem
 
 
 @dataclass(slots=True)
@@ -95,3 +74,6 @@ class ParsedWorkbook:
     @property
     def entry_count(self) -> int:
         return sum(len(report.entries) for report in self.reports)
+
+
+__all__ = ["ParsedEntry", "ParsedReport", "ParsedWorkbook", "Problem"]

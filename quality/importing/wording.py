@@ -1,39 +1,18 @@
 """Problems → sentences, in Chinese and in English: what is wrong, and what to do.
 
-The one place that knows the words. Everything else deals in codes.
+The one place that knows the words of reports. Everything else deals in codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
-
 from quality.importing.meanings import COLUMNS, FIELDS
-from quality.importing.parsed import Problem
+from spc_site.lib.problems import Language, Sentences, Wording
 
-Language = Literal["zh", "en"]
-
-SENTENCES: Mapping[str, tuple[str, str]] = {
+_OWN: Sentences = {
     # --- the file ------------------------------------------------------------------------
-    "empty_file": (
-        "文件是空的（0 字节）。请重新导出或重新发送。",
-        "The file is empty (0 bytes). Export or send it again.",
-    ),
-    "file_too_large": (
-        "文件超过 {limit} MB。请删除图片和无关的工作表后再导入。",
-        "The file is larger than {limit} MB. Remove pictures and unrelated sheets, then import again.",
-    ),
     "not_a_workbook": (
         "不是 Excel 文件（.xlsx、.xlsm、.xls）。请用 Excel 或 WPS 另存为 .xlsx。",
         "Not an Excel file (.xlsx, .xlsm, .xls). Save it as .xlsx with Excel or WPS.",
-    ),
-    "encrypted": (
-        "文件有打开密码。请去掉密码后再导入。",
-        "The file is protected by a password. Remove the password, then import again.",
-    ),
-    "damaged": (
-        "文件已损坏或不完整。请用 Excel 打开并另存，或请对方重新发送。",
-        "The file is damaged or incomplete. Open and save it with Excel, or ask for it again.",
     ),
     "unpacks_too_large": (
         "文件解压后超过 {limit} MB，不像检验报告。请删除无关内容后再导入。",
@@ -42,26 +21,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "too_many_members": (
         "文件内部超过 {limit} 个部分，不像检验报告。请另存为新文件后再导入。",
         "The file consists of more than {limit} parts: no inspection report. Save it as a new file.",
-    ),
-    "too_many_sheets": (
-        "工作表超过 {limit} 个。请拆成几个文件。",
-        "More than {limit} sheets. Split the file.",
-    ),
-    "sheet_too_large": (
-        "工作表“{sheet}”太大（最多 {rows} 行、{columns} 列）。请删除数据之外的内容。",
-        "Sheet “{sheet}” is too large (at most {rows} rows and {columns} columns). Remove what is not data.",
-    ),
-    "too_many_merged": (
-        "工作表“{sheet}”的合并单元格超过 {limit} 个。请取消数据区的合并。",
-        "Sheet “{sheet}” has more than {limit} merged ranges. Unmerge the cells of the data.",
-    ),
-    "unreadable": (
-        "无法打开文件：{reason}。",
-        "Cannot open the file: {reason}.",
-    ),
-    "unknown_profile": (
-        "没有名为“{name}”的版式。可用的有：{known}。",
-        "There is no profile named “{name}”. Known are: {known}.",
     ),
     # --- the layout ----------------------------------------------------------------------
     "no_report_found": (
@@ -107,21 +66,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Excel made a date of it ({value}); what was typed is lost. Format the cell as text and type again.",
     ),
     # --- a cell --------------------------------------------------------------------------
-    "excel_error": (
-        "是 Excel 错误值 {value}。请改正公式，或填写数值；没有测量的请留空。",
-        "Holds the Excel error {value}. Correct the formula, write the value, or leave it blank.",
-    ),
-    "uncached": (
-        "公式没有保存计算结果。请用 Excel 打开并保存一次，或直接填写数值。",
-        "The formula has no stored result. Open and save the file once with Excel, or write the value.",
-    ),
     "not_a_number": (
         "“{value}”不是数值。请填写测量读数；没有测量的请留空。",
         "“{value}” is not a number. Write the reading; leave it blank if not measured.",
-    ),
-    "comma_decimal": (
-        "“{value}”用逗号作小数点。请改用点，例如 10.05。",
-        "“{value}” has a decimal comma. Write a point, as in 10.05.",
     ),
     "censored": (
         "“{value}”不是读数。请填写仪器读数；低于检出限时请填检出限的数值，或留空。",
@@ -145,30 +92,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "sample_without_title": (
         "“{value}”的上方没有样本号。请在表头写上样本号，或删除此值。",
         "“{value}” has no sample number above it. Write the number into the titles, or delete the value.",
-    ),
-    "not_a_count": (
-        "“{value}”不是正整数。",
-        "“{value}” is not a whole number from 1 on.",
-    ),
-    "count_too_large": (
-        "{value} 太大，最多 {limit}。",
-        "{value} is too large, at most {limit}.",
-    ),
-    "not_a_date": (
-        "“{value}”不是日期。请写成 2024-01-15。",
-        "“{value}” is not a date. Write it as 2024-01-15.",
-    ),
-    "date_not_text": (
-        "被 Excel 当成日期或时间（{value}）。请把单元格设为文本格式后重新填写。",
-        "Excel made a date or time of it ({value}). Format the cell as text and type again.",
-    ),
-    "text_too_long": (
-        "“{value}”太长，最多 {limit} 个字符。",
-        "“{value}” is too long, at most {limit} characters.",
-    ),
-    "not_a_choice": (
-        "“{value}”不在可选范围内：{choices}。",
-        "“{value}” is none of {choices}.",
     ),
     # --- a row ---------------------------------------------------------------------------
     "item_missing": (
@@ -233,36 +156,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-_ENGLISH_TITLES = {column.title: column.english for column in (*FIELDS, *COLUMNS)}
+WORDING = Wording(_OWN, (*FIELDS, *COLUMNS), named=("name", "missing", "limit"))
+SENTENCES = WORDING.sentences
+sentence, title, place, line = WORDING.sentence, WORDING.title, WORDING.place, WORDING.line
 
-
-def sentence(problem: Problem, language: Language = "zh") -> str:
-    """Return what is wrong with a cell and what to do, without its place."""
-    params = dict(problem.params)
-    if language == "en":
-        for name in ("name", "missing", "limit"):
-            if name in params:
-                params[name] = _ENGLISH_TITLES.get(params[name], params[name])
-    return SENTENCES[problem.code][language == "en"].format_map(params)
-
-
-def title(problem: Problem, language: Language = "zh") -> str:
-    """Return the column or label that a problem speaks of; what the file itself names stays as it is."""
-    return _ENGLISH_TITLES.get(problem.title, problem.title) if language == "en" else problem.title
-
-
-def place(problem: Problem, language: Language = "zh") -> str:
-    """Return where a problem is: sheet, address and column title, as far as they are known."""
-    where = f"{problem.sheet}!{problem.address}" if problem.address else problem.sheet
-    named = title(problem, language)
-    if not named:
-        return where
-    return f"{where} ({named})".lstrip() if language == "en" else f"{where}（{named}）"
-
-
-def line(problem: Problem, language: Language = "zh") -> str:
-    """Return a problem on one line: its place, then what is wrong and what to do."""
-    where = place(problem, language)
-    if not where:
-        return sentence(problem, language)
-    return f"{where}{': ' if language == 'en' else '：'}{sentence(problem, language)}"
+__all__ = ["SENTENCES", "WORDING", "Language", "line", "place", "sentence", "title"]

@@ -14,9 +14,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from quality import uploads
 from quality.kinds import IQC, OQC
 from quality.models import IQCReport, OQCReport
+from spc_site import uploads
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +24,8 @@ pytestmark = pytest.mark.django_db
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SUPPLIER_FILE = EXAMPLES / "iqc_piston_rings_supplier.xlsx"
 OQC_FILE = EXAMPLES / "oqc_sealant.xlsx"
+
+ABOUT = {"kind": IQC.code, "origin": "SELF"}
 
 
 @pytest.fixture(autouse=True)
@@ -185,22 +187,22 @@ def test_the_kind_of_the_list_that_one_comes_from_is_chosen(client: Client) -> N
 
 def test_uploads_that_nobody_confirmed_are_forgotten_after_a_day(settings: Any) -> None:
     file = SimpleUploadedFile("a.xlsx", b"x")
-    old = uploads.keep([file], kind=IQC.code, origin="SELF", user_id=1)
+    old = uploads.keep([file], room="quality", about=ABOUT, user_id=1)
     two_days_ago = time.time() - 2 * 24 * 3600
     os.utime(old.files[0].path.parent, (two_days_ago, two_days_ago))
-    new = uploads.keep([SimpleUploadedFile("b.xlsx", b"y")], kind=IQC.code, origin="SELF", user_id=1)
-    assert uploads.find(old.id, user_id=1) is None
-    assert uploads.find(new.id, user_id=1) == new
+    new = uploads.keep([SimpleUploadedFile("b.xlsx", b"y")], room="quality", about=ABOUT, user_id=1)
+    assert uploads.find(old.id, room="quality", user_id=1) is None
+    assert uploads.find(new.id, room="quality", user_id=1) == new
 
 
 @pytest.mark.parametrize("upload_id", ["", "../../etc", "0" * 32, "g" * 32])
 def test_an_id_that_was_never_given_out_finds_nothing(upload_id: str) -> None:
-    assert uploads.find(upload_id, user_id=1) is None
+    assert uploads.find(upload_id, room="quality", user_id=1) is None
 
 
 def test_a_file_name_cannot_leave_its_directory(settings: Any) -> None:
     file = SimpleUploadedFile("a.xlsx", b"x")
     file._name = "../../evil.xlsx"  # what a browser could claim
-    kept = uploads.keep([file], kind=IQC.code, origin="SELF", user_id=1)
+    kept = uploads.keep([file], room="quality", about=ABOUT, user_id=1)
     assert kept.files[0].name == "evil.xlsx"
     assert kept.files[0].path.parent.parent == Path(settings.IMPORT_DIR) / "waiting"

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from quality.importing.template import template
-from quality.management.commands._importing import xlsx_path
+from spc_site.commands import xlsx_path
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
-"""Uploaded workbooks that wait for a person to look at the preview and confirm.
+"""Uploaded files that wait for a person to look at the preview and confirm.
 
 They lie in a directory, not in the database: until the confirmation nothing is written there.
 One that nobody confirms is forgotten after a day.
@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -33,15 +34,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Files uploaded together, for one kind and origin."""
+    """Files uploaded together in one room, and what the person said about them."""
 
     id: str
-    kind: str
-    origin: str
+    room: str
+    about: dict[str, str]
     files: tuple[Waiting, ...]
 
 
-def keep(files: Iterable[UploadedFile], *, kind: str, origin: str, user_id: int) -> Upload:
+def keep(files: Iterable[UploadedFile], *, room: str, about: dict[str, str], user_id: int) -> Upload:
     """Put the files aside under an id that only their owner can use; forget what is old."""
     _forget_old()
     upload_id = secrets.token_hex(16)
@@ -53,20 +54,20 @@ def keep(files: Iterable[UploadedFile], *, kind: str, origin: str, user_id: int)
             for chunk in file.chunks():
                 out.write(chunk)
         names.append(Path(file.name or "").name)
-    meta = {"kind": kind, "origin": origin, "user": user_id, "names": names}
+    meta = {"room": room, "about": about, "user": user_id, "names": names}
     (directory / _META).write_text(json.dumps(meta), encoding="utf-8")
     return _upload(upload_id, meta)
 
 
-def find(upload_id: str, *, user_id: int) -> Upload | None:
-    """Return what a person uploaded under this id; None for anybody else's, or when it is gone."""
+def find(upload_id: str, *, room: str, user_id: int) -> Upload | None:
+    """Return what a person uploaded here under this id; None for anybody else's, or when it is gone."""
     if not _ID.fullmatch(upload_id):
         return None
     try:
         meta = json.loads((_directory(upload_id) / _META).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return _upload(upload_id, meta) if meta["user"] == user_id else None
+    return _upload(upload_id, meta) if (meta["user"], meta.get("room")) == (user_id, room) else None
 
 
 def forget(upload: Upload) -> None:
@@ -74,11 +75,10 @@ def forget(upload: Upload) -> None:
     shutil.rmtree(_directory(upload.id), ignore_errors=True)
 
 
-def _upload(upload_id: str, meta: dict[str, object]) -> Upload:
-    directory, names = _directory(upload_id), meta["names"]
-    assert isinstance(names, list)
-    files = tuple(Waiting(name, directory / str(number)) for number, name in enumerate(names))
-    return Upload(upload_id, str(meta["kind"]), str(meta["origin"]), files)
+def _upload(upload_id: str, meta: dict[str, Any]) -> Upload:
+    directory = _directory(upload_id)
+    files = tuple(Waiting(name, directory / str(number)) for number, name in enumerate(meta["names"]))
+    return Upload(upload_id, meta["room"], meta["about"], files)
 
 
 def _waiting() -> Path:
