@@ -39,7 +39,8 @@ def test_documents_become_pdfs_in_their_order_and_a_bad_one_says_so(need: Callab
 
 def test_without_the_program_every_document_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    (answer,) = Converter().convert([GOOD])
+    with Converter() as converter:
+        (answer,) = converter.convert([GOOD])
     assert isinstance(answer, PdfError)
     assert answer.failure == Failure.NOT_INSTALLED
 
@@ -47,7 +48,8 @@ def test_without_the_program_every_document_says_so(tmp_path: Path, monkeypatch:
 def test_what_hangs_is_killed_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     office(tmp_path, monkeypatch, f"(sleep 1; touch {tmp_path}/outlived) & sleep 60")
     began = time.monotonic()
-    (answer,) = Converter(start_s=0.2, document_s=0.1).convert([GOOD])
+    with Converter(start_s=0.2, document_s=0.1) as converter:
+        (answer,) = converter.convert([GOOD])
     assert time.monotonic() - began < 10
     assert isinstance(answer, PdfError)
     assert answer.failure == Failure.TOOK_TOO_LONG
@@ -59,7 +61,8 @@ def test_half_a_file_is_no_pdf_and_what_was_said_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office(tmp_path, monkeypatch, "mkdir pdf; printf '%%PDF-1.6 cut' > pdf/0.pdf; echo disk is full")
-    (answer,) = Converter().convert([GOOD])
+    with Converter() as converter:
+        (answer,) = converter.convert([GOOD])
     assert isinstance(answer, PdfError)
     assert (answer.failure, answer.details) == (Failure.NOT_CONVERTED, "disk is full")
 
@@ -77,7 +80,8 @@ def test_one_start_serves_a_batch_and_what_it_left_is_tried_alone(
           printf '%%PDF-1.6 %%%%EOF' > "pdf/${{one%.docx}}.pdf"
         done""",
     )
-    answers = Converter().convert([GOOD, GOOD, GOOD])
+    with Converter() as converter:
+        answers = converter.convert([GOOD, GOOD, GOOD])
     assert [answer for answer in answers if not isinstance(answer, bytes)] == []
     assert (tmp_path / "starts").read_text() == "\n\n\n"  # the batch, then the second and the third
 

@@ -9,6 +9,7 @@ from tests.faults import hooks
 
 class HooksConfig(AppConfig):
     name = "tests.faults.hooks"
+    label = "fault_hooks"  # an app of the system is called hooks
 
     def ready(self) -> None:
         hooks.install()
