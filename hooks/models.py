@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from hooks.points import POINTS
+from hooks.policy import FURTHEST
 
 
 class EventState(models.TextChoices):
@@ -57,10 +58,12 @@ OUTCOME_TONES = {
 
 class HookEventQuerySet(models.QuerySet["HookEvent"]):
     def due(self, now: datetime) -> Self:
-        """Keep what may run now: waiting and its time has come, or left by one who died over it."""
-        return self.filter(
-            Q(state=EventState.PENDING, next_at__lte=now) | Q(state=EventState.RUNNING, next_at__lte=now)
-        )
+        """Keep what may run now: waiting and its time has come, or left by one who died over it.
+
+        A time too far away was written by a clock that has been set back since.
+        """
+        is_time = Q(next_at__lte=now) | Q(next_at__gt=now + FURTHEST)
+        return self.filter(is_time, state__in=[EventState.PENDING, EventState.RUNNING])
 
 
 class HookEvent(models.Model):

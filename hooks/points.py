@@ -86,14 +86,16 @@ COMMON_ARGUMENTS = frozenset({"event", "event_id"})
 class Event:
     """One event as a hook sees it; `payload` cannot be changed.
 
-    The same `id` may come twice: whoever writes elsewhere remembers the ids that are done.
+    The same `id` may come twice: whoever writes elsewhere remembers the ids that are done. In a
+    dry run what is stored is taken back; a hook that reaches out of the system leaves that.
     """
 
     id: str
     point: str
     schema: int
     occurred_at: datetime
-    attempt: int
+    attempt: int = 1
+    is_dry_run: bool = False
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 

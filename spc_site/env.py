@@ -182,6 +182,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("NOTIFICATION_RETRY_DELAY", _count, 60, "第一次重试前等待的秒数"),
     Variable("NOTIFICATION_BATCH_SIZE", _count, 10, "一次领取的消息条数"),
     Variable("CUSTOMER", _package, "", "客户扩展的名称，即 customers/ 下的目录名；不设则没有扩展"),
+    Variable("HOOK_TIMEOUT", _count, 10, "一次扩展调用最多的秒数，超过即终止"),
+    Variable("HOOK_MEMORY_MB", _count, 256, "一次扩展调用最多可增加的内存（MB）"),
+    Variable("HOOK_KEEP_DAYS", _count, 30, "扩展事件与执行记录保留的天数"),
     Variable("TIME_ZONE", _zone, "Asia/Shanghai", "显示用时区；存储一律为 UTC"),
 )
 

@@ -223,6 +223,9 @@ NOTIFICATION_BATCH_SIZE = env.read("NOTIFICATION_BATCH_SIZE")
 
 # --- customer hooks -----------------------------------------------------------------------
 CUSTOMER = env.read("CUSTOMER")
+HOOK_TIMEOUT = env.read("HOOK_TIMEOUT")
+HOOK_MEMORY_MB = env.read("HOOK_MEMORY_MB")
+HOOK_KEEP_DAYS = env.read("HOOK_KEEP_DAYS")
 
 # --- logs: English, one event a line, ids instead of contents ------------------------------
 LOGGING: dict[str, Any] = {

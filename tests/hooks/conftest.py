@@ -19,18 +19,18 @@ Customer = Callable[..., str]
 @pytest.fixture
 def customer(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Customer]:
     """Write the hooks of a customer and make it the current one; returns its name."""
-    folder = tmp_path / "customers"
-    folder.mkdir()
-    monkeypatch.setattr(customers, "__path__", [*customers.__path__, str(folder)])
+    monkeypatch.setattr(customers, "__path__", [*customers.__path__, str(tmp_path / "customers")])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    names: list[str] = []
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    names: set[str] = set()
 
     def make(body: str = "", *, name: str = "plant_a", **options: Any) -> str:
         plants.forget(name)
         loader.load.cache_clear()
-        plants.write(folder, name, body, **options)
+        plants.write(tmp_path, name, body, **options)
         settings.CUSTOMER = name
-        names.append(name)
+        names.add(name)
         return name
 
     yield make

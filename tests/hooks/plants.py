@@ -1,4 +1,4 @@
-"""Customers that exist only while a test runs."""
+"""Customers that exist only while a test runs: a folder `customers` on PYTHONPATH, as a plant may have."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import customers
 HEAD = "from hooks.base import CustomerHooks\n\n\nclass Hooks(CustomerHooks):\n"
 
 
-def write(folder: Path, name: str, body: str, *, head: str = HEAD) -> None:
-    """Write a customer's package below a folder that is on the path of `customers`."""
-    package = folder / name / "hooks"
+def write(path: Path, name: str, body: str, *, head: str = HEAD) -> None:
+    """Write a customer's package below a folder of PYTHONPATH; the body is that of its class."""
+    package = path / "customers" / name / "hooks"
     package.mkdir(parents=True, exist_ok=True)
-    (folder / name / "__init__.py").touch()
-    body = textwrap.dedent(body).strip("\n")
-    indent = "    " if head == HEAD else ""
-    text = head + textwrap.indent(body, indent) + "\n"
-    (package / "__init__.py").write_text(text, encoding="utf-8")
+    for folder in (path / "customers", package.parent):
+        (folder / "__init__.py").touch()
+    text = textwrap.dedent(body).strip("\n")
+    if head.rstrip().endswith(":"):
+        text = textwrap.indent(text, "    ")
+    (package / "__init__.py").write_text(f"{head}{text}\n", encoding="utf-8")
 
 
 def forget(name: str) -> None:

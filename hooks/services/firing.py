@@ -1,4 +1,4 @@
-"""What can be done with hooks: fire a point, run what is due, resume what rests."""
+"""Fire a point: one row for each event, in the transaction of what happened."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from hooks import loader, points
 from hooks.models import HookEvent
+from hooks.services.running import BELL
+from spc_site import jobs
 
 log = logging.getLogger("hooks")
 
@@ -30,7 +32,7 @@ def is_wanted(point: str) -> bool:
 def fire(point: str, payload: Mapping[str, Any], *, event_id: str | None = None) -> None:
     """Tell a point's hook, if there is one, that something happened.
 
-    Writes one row in the caller's transaction (one query); the
+    Writes one row in the caller's transaction (one query) and rings a bell after the commit; the
     hook runs later, elsewhere. Costs nothing at all, not even a look at the payload, where no
     customer is set or the customer's hooks leave the point alone. An event id that was fired before
     is the same event: nothing is written.
@@ -43,7 +45,7 @@ def fire(point: str, payload: Mapping[str, Any], *, event_id: str | None = None)
 
 
 def fire_many(point: str, events: Iterable[tuple[Mapping[str, Any], str | None]]) -> None:
-    """Fire a point for many events, each `(payload, event_id)`, with one query for about a hundred of them."""
+    """Fire a point for many events, each `(payload, event_id)`: one query for about a hundred of them."""
     try:
         if not is_wanted(point):
             return
@@ -56,6 +58,7 @@ def fire_many(point: str, events: Iterable[tuple[Mapping[str, Any], str | None]]
         return
     if rows:
         HookEvent.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+        jobs.enqueue(BELL)
 
 
 def _row(point: str, payload: Mapping[str, Any], event_id: str | None, now: Any) -> HookEvent:
