@@ -111,3 +111,52 @@ class Basis(models.TextChoices):
 
     AREA = "area", _("面积（m²）")
     HEADS = "heads", _("人数")
+
+
+class QuotaPeriod(models.TextChoices):
+    MONTHLY = "monthly", _("月度")
+    QUARTERLY = "quarterly", _("季度")
+    YEARLY = "yearly", _("年度")
+
+
+class QuotaStatus(models.TextChoices):
+    """How a quota stands; the values of `energy.metering.Level`."""
+
+    NO_DATA = "no_data", _("无数据")
+    NORMAL = "normal", _("正常")
+    WARNING = "warning", _("预警")
+    ALERT = "alert", _("告警")
+    EXCEEDED = "exceeded", _("超额")
+
+
+QUOTA_STATUS_TONES = {
+    QuotaStatus.NO_DATA: "grey",
+    QuotaStatus.NORMAL: "green",
+    QuotaStatus.WARNING: "amber",
+    QuotaStatus.ALERT: "red",
+    QuotaStatus.EXCEEDED: "red",
+}
+
+
+class RunTrigger(models.TextChoices):
+    """What made the quotas be evaluated."""
+
+    SCHEDULE = "schedule", _("定时")
+    DATA = "data", _("新数据")
+    COMMAND = "command", _("命令")
+    PERSON = "person", _("人工")
+
+
+class RunOutcome(models.TextChoices):
+    RUNNING = "running", _("进行中")
+    DONE = "done", _("完成")
+    PARTLY = "partly", _("部分出错")
+    FAILED = "failed", _("失败")
+
+
+RUN_OUTCOME_TONES = {
+    RunOutcome.RUNNING: "blue",
+    RunOutcome.DONE: "green",
+    RunOutcome.PARTLY: "amber",
+    RunOutcome.FAILED: "red",
+}

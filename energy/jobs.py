@@ -1,9 +1,10 @@
-"""The doors through which workers compute the days of meters, and the months from them."""
+"""The doors through which workers compute the days of meters, their months, and evaluate quotas."""
 
 from __future__ import annotations
 
-from energy.services import days, months
-from spc_site.jobs import doorbell
+from energy.choices import RunTrigger
+from energy.services import days, months, quotas
+from spc_site.jobs import doorbell, every
 
 
 @doorbell(name="energy.days", queue="slow", is_due=days.has_due, oldest_due=days.oldest_due)
@@ -16,3 +17,22 @@ def compute_days_job() -> int:
 def compute_months_job() -> int:
     """Split changed months by the bands of their tariffs and find the demands."""
     return months.compute_due()
+
+
+@doorbell(name="energy.quotas", queue="slow", is_due=quotas.has_due, oldest_due=quotas.oldest_due)
+def evaluate_quotas_job() -> int:
+    """Evaluate the quotas over days that have changed."""
+    run = quotas.evaluate(trigger=RunTrigger.DATA)
+    return run.usages if run else 0
+
+
+@every(name="energy.check_quotas", seconds=3600)
+def check_quotas_job() -> None:
+    """Evaluate all quotas: a new period begins, an old one ends, also without new data."""
+    quotas.evaluate(trigger=RunTrigger.SCHEDULE, wait_s=60)
+
+
+@every(name="energy.watch_quota_checks", seconds=600)
+def watch_quota_checks_job() -> None:
+    """Raise an alarm if the quotas have not been checked for too long."""
+    quotas.watch()

@@ -1,4 +1,4 @@
-"""What decides about the months of energy marks them as due when it is saved or deleted.
+"""What decides about months and quotas of energy marks them as due when it is saved or deleted.
 
 One statement, in the transaction of the change: what is due must be a row before anybody rings.
 """
@@ -9,18 +9,21 @@ from typing import Any
 
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.utils import timezone
 
 from energy.models import (
     Attachment,
     CalendarDay,
     DeviceGroup,
+    EnergyQuota,
     Tariff,
     TariffPrice,
     TariffSpan,
     UpstreamLink,
     VirtualPart,
 )
-from energy.services import months
+from energy.services import months, quotas
+from spc_site import clock
 
 
 def _connect(sender: type, name: str) -> Any:
@@ -52,3 +55,19 @@ def mark_on_part_of_tariff(
 def mark_on_structure(sender: type, instance: Any, raw: bool = False, **kwargs: Any) -> None:
     if not raw:
         months.mark_due()
+
+
+@_connect(Attachment, "attachment_of_quotas")
+@_connect(UpstreamLink, "upstream_link_of_quotas")
+def mark_quotas(sender: type, instance: Attachment | UpstreamLink, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        quotas.note_changed(
+            energy_type_ids={instance.device.energy_type_id},
+            first=instance.start,
+            last=instance.end or max(instance.start, timezone.localdate(clock.now())),
+        )
+
+
+@receiver(post_delete, sender=EnergyQuota, dispatch_uid="energy.quota_deleted")
+def close_alarms_of_deleted_quota(sender: type, instance: EnergyQuota, **kwargs: Any) -> None:
+    quotas.close_alarms(instance.pk)

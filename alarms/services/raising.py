@@ -19,6 +19,7 @@ from alarms import events
 from alarms.models import Alarm, AlarmEvent, AlarmStatus, Closing, Resolution, Severity, rank_of
 from alarms.services import sources, telling
 from notifications import rendering
+from spc_site.bulk import update_many
 
 CHUNK = 500
 T = TypeVar("T")
@@ -37,6 +38,9 @@ class AlarmRequest:
     recovers. `template` and `variables` are the sender's own words for a message about this alarm
     alone; `alarm_raised` speaks where there are none, and `alarm_digest` for several at once.
     With False whoever raises tells, after asking `telling.sift` what may be told.
+
+    `happened_at` is when it began, where that is known better than "now"; `note` is what the
+    timeline says of its closing (`raise_closed`).
 
     `is_continuing=True` says that the same condition was looked at once more: figures and words
     are brought up to date, without a line in the timeline and without counting.
@@ -60,6 +64,8 @@ class AlarmRequest:
     template: str = ""
     variables: Mapping[str, object] = field(default_factory=dict)
     is_continuing: bool = False
+    happened_at: datetime | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,7 @@ def raise_alarms(requests: Sequence[AlarmRequest], *, at: datetime | None = None
 
 
 def _new(request: AlarmRequest, at: datetime, group: str) -> Alarm:
+    at = request.happened_at or at
     alarm = Alarm(
         key=request.key,
         source=request.source,
@@ -191,7 +198,7 @@ def _raise(wanted: Mapping[str, AlarmRequest], at: datetime) -> list[Raised]:
             lines.append(_line(alarm, at, kind))
         result[key] = Raised(alarm, is_new=False, is_escalated=is_escalated)
     if existing:
-        Alarm.objects.bulk_update(existing.values(), _MAY_CHANGE, batch_size=CHUNK)
+        update_many(list(existing.values()), _MAY_CHANGE)
     AlarmEvent.objects.bulk_create(lines, batch_size=CHUNK)
     events.announce(events.alarm_created, fresh)
     events.announce(events.alarm_escalated, [one.alarm for one in result.values() if one.is_escalated])
@@ -235,10 +242,15 @@ def raise_closed(
         for alarm in created:
             alarm.status, alarm.resolved_at, alarm.resolution = AlarmStatus.RESOLVED, closed_at, reason
         Alarm.objects.bulk_create(created, batch_size=CHUNK)
-        lines = [_line(alarm, at, AlarmEvent.Kind.RAISED) for alarm in created]
+        lines = [_line(alarm, alarm.triggered_at, AlarmEvent.Kind.RAISED) for alarm in created]
         lines += [
-            AlarmEvent(alarm=alarm, at=closed_at, kind=AlarmEvent.Kind.RESOLVED, note=_said(reason, note))
-            for alarm in created
+            AlarmEvent(
+                alarm=alarm,
+                at=closed_at,
+                kind=AlarmEvent.Kind.RESOLVED,
+                note=_said(reason, request.note or note),
+            )
+            for alarm, request in zip(created, late, strict=True)
         ]
         AlarmEvent.objects.bulk_create(lines, batch_size=CHUNK)
         events.announce(events.alarm_created, created)
@@ -262,13 +274,15 @@ def recover(
     *,
     reason: str = Resolution.RECOVERED,
     note: str = "",
+    notes: Mapping[str, str] | None = None,
     at: datetime | None = None,
 ) -> int:
     """Resolve the open alarms of things that are in order again; return how many were closed.
 
-    `reason` is one of `Resolution`. Where the rule of a source says that only people close, a
-    recovery is a line in the timeline and the alarm stays open. Who was told of an alarm is told
-    that it recovered or was corrected; the other reasons are for reports.
+    `reason` is one of `Resolution`; `notes` has words of their own for some keys. Where the rule of
+    a source says that only people close, a recovery is a line in the timeline and the alarm stays
+    open. Who was told of an alarm is told that it recovered or was corrected; the other reasons are
+    for reports.
     """
     at = at or timezone.now()
     reason = Resolution(reason)
@@ -294,14 +308,23 @@ def recover(
             batch_size=CHUNK,
         )
         kept = {alarm.pk for alarm in by_hand}
-        closed = close([alarm for alarm in alarms if alarm.pk not in kept], reason=reason, note=note, at=at)
+        closing = [alarm for alarm in alarms if alarm.pk not in kept]
+        closed = close(closing, reason=reason, note=note, notes=notes, at=at)
         if reason in _IS_TOLD:
             telling.tell_resolved(closed, note=note, at=at)
     return len(closed)
 
 
-def close(alarms: Sequence[Alarm], *, reason: str, note: str, at: datetime) -> list[Alarm]:
+def close(
+    alarms: Sequence[Alarm],
+    *,
+    reason: str,
+    note: str,
+    at: datetime,
+    notes: Mapping[str, str] | None = None,
+) -> list[Alarm]:
     """Close open alarms that the caller has locked, and write their timelines."""
+    own = notes or {}
     for alarm in alarms:
         alarm.status, alarm.resolved_at, alarm.resolution, alarm.withheld = (
             AlarmStatus.RESOLVED,
@@ -315,7 +338,12 @@ def close(alarms: Sequence[Alarm], *, reason: str, note: str, at: datetime) -> l
         )
     AlarmEvent.objects.bulk_create(
         [
-            AlarmEvent(alarm=alarm, at=at, kind=AlarmEvent.Kind.RESOLVED, note=_said(reason, note))
+            AlarmEvent(
+                alarm=alarm,
+                at=at,
+                kind=AlarmEvent.Kind.RESOLVED,
+                note=_said(reason, own.get(alarm.key, note)),
+            )
             for alarm in alarms
         ],
         batch_size=CHUNK,

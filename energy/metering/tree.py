@@ -116,8 +116,10 @@ def _all_above(start: int, above: Mapping[int, set[int]]) -> set[int]:
     return found
 
 
-def shares(plant: Plant, first: date, last: date) -> list[Shares]:
+def shares(plant: Plant, first: date, last: date, *, groups: Sequence[int] | None = None) -> list[Shares]:
     """Return what counts for each group on the days first…last, by spans of one structure.
+
+    With `groups` only theirs, in that order.
 
     Raises MeterError if on some day a meter lies behind itself, and if last lies before first.
     """
@@ -129,7 +131,8 @@ def shares(plant: Plant, first: date, last: date) -> list[Shares]:
     for one in dated:
         changes.update(day for day in (one.start, one.end) if first < day < end)
     days = sorted(changes)
-    return [Shares(start, stop, _signs(plant, start)) for start, stop in pairwise(days)]
+    rows = slice(None) if groups is None else list(groups)
+    return [Shares(start, stop, _signs(plant, start)[rows]) for start, stop in pairwise(days)]
 
 
 def _signs(plant: Plant, day: date) -> np.ndarray:

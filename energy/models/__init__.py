@@ -1,6 +1,14 @@
-"""The rows of energy, by concept: structure, readings and days, tariffs and months, output."""
+"""The rows of energy, by concept: structure, readings and days, tariffs and months, output, quotas."""
 
 from energy.models.output import GroupFigure, OutputDay
+from energy.models.quotas import (
+    EnergyQuota,
+    QuotaDue,
+    QuotaPeriodValue,
+    QuotaRevision,
+    QuotaRun,
+    QuotaUsage,
+)
 from energy.models.readings import (
     DirtyRange,
     EnergyDailySummary,
@@ -40,6 +48,7 @@ __all__ = [
     "DeviceRatio",
     "DirtyRange",
     "EnergyDailySummary",
+    "EnergyQuota",
     "EnergyType",
     "GroupDemand",
     "GroupFigure",
@@ -47,6 +56,11 @@ __all__ = [
     "Month",
     "OutputDay",
     "PowerFactor",
+    "QuotaDue",
+    "QuotaPeriodValue",
+    "QuotaRevision",
+    "QuotaRun",
+    "QuotaUsage",
     "ReadingBatch",
     "ReadingCorrection",
     "ReadingDay",

@@ -39,7 +39,7 @@ from energy.metering import (
 )
 from energy.models import Device, DeviceRatio, DirtyRange, EnergyDailySummary, MeterChange, ReadingDay
 from energy.models.structure import steps_per_count
-from energy.services import months
+from energy.services import months, quotas
 from spc_site import clock, jobs
 from spc_site.bulk import collector_paused, insert_many, upsert_many
 from spc_site.jobs import Budget
@@ -158,6 +158,9 @@ def _compute_some() -> int:
         DirtyRange.objects.filter(pk__in=settled).delete()
         if written.days:
             months.refresh(devices, min(written.days), max(written.days))
+            quotas.note_changed(
+                energy_type_ids=written.energy_types, first=min(written.days), last=max(written.days)
+            )
             announce = partial(
                 days_changed.send_robust,
                 sender=EnergyDailySummary,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from notifications.choices import ChannelCode
-from notifications.defaults.words import Words, both, by, link, number, text, time
+from notifications.defaults.words import Words, both, by, lines, link, number, text, time
 
 PLANT: tuple[dict[str, Any], ...] = (
     *by(
@@ -50,6 +50,7 @@ PLANT: tuple[dict[str, Any], ...] = (
             "配额预警: {name}",
             "### 配额预警: {name}\n"
             '当前使用 {usage} {unit}，配额 {quota} {unit}，使用率 <font color="warning">{rate}%</font>\n'
+            "{facts}\n"
             "[查看]({url})",
         ),
         Words(
@@ -57,6 +58,7 @@ PLANT: tuple[dict[str, Any], ...] = (
             "Quota warning: {name}",
             "### Quota warning: {name}\n"
             'Used {usage} {unit} of {quota} {unit}: <font color="warning">{rate}%</font>\n'
+            "{facts}\n"
             "[Open]({url})",
         ),
         name=text("一号车间用电", "Electricity, workshop 1"),
@@ -64,6 +66,39 @@ PLANT: tuple[dict[str, Any], ...] = (
         quota=number("10000.0"),
         rate=number("91.2"),
         unit=text("kWh"),
+        facts=lines(
+            "> 级别：预警\n> 剩余：6 天\n> 预计期末：11280.0 kWh（112.8%）\n> 预计用完：2026-11-27\n"
+            "> 用量最大：1 号压机 3120.5、2 号压机 2987.0、空压站 1450.2（kWh）",
+            "> Level: warning\n> Left: 6 days\n> Expected at the end: 11280.0 kWh (112.8%)\n"
+            "> Used up on: 2026-11-27\n> Largest: press 1 3120.5, press 2 2987.0, compressors 1450.2 (kWh)",
+        ),
+        url=link("/energy/quotas/12/2026-11-01"),
+    ),
+    *both(
+        "quota_late",
+        Words(
+            "配额补记报告",
+            "配额补记: {count} 项",
+            "### 配额补记: {count} 项\n"
+            "补录或更正的数据使以下已结束的周期达到预警：\n"
+            "{items}\n"
+            "[查看配额]({url})",
+        ),
+        Words(
+            "Quotas passed in periods that are over",
+            "Quotas: {count} found late",
+            "### Quotas: {count} found late\n"
+            "Late or corrected readings took these periods, which are over, to a level:\n"
+            "{items}\n"
+            "[See the quotas]({url})",
+        ),
+        count=number("2"),
+        items=lines(
+            "- [一号车间用电 2026年10月：当前使用 10120.5 kWh，配额 10000.0 kWh，使用率 101.2%]"
+            "(http://127.0.0.1:8000/energy/quotas/12/2026-10-01)",
+            "- [Electricity, workshop 1, October 2026: used 10120.5 kWh of 10000.0 kWh, 101.2%]"
+            "(http://127.0.0.1:8000/energy/quotas/12/2026-10-01)",
+        ),
         url=link("/energy/"),
     ),
     *both(
