@@ -1,6 +1,6 @@
-"""What decides about months and quotas of energy marks them as due when it is saved or deleted.
+"""What decides about days, months and quotas of energy marks them as due when it is saved or deleted.
 
-One statement, in the transaction of the change: what is due must be a row before anybody rings.
+Few statements, in the transaction of the change: what is due must be a row before anybody rings.
 """
 
 from __future__ import annotations
@@ -14,16 +14,31 @@ from django.utils import timezone
 from energy.models import (
     Attachment,
     CalendarDay,
+    Device,
     DeviceGroup,
+    DeviceRatio,
     EnergyQuota,
+    EnergyType,
+    MeterChange,
     Tariff,
     TariffPrice,
     TariffSpan,
     UpstreamLink,
     VirtualPart,
 )
-from energy.services import months, quotas
+from energy.services import days, months, quotas
 from spc_site import clock
+
+_DECIDING = {
+    "energy_type",
+    "reading_kind",
+    "count_size",
+    "modulus",
+    "max_per_hour",
+    "tolerance",
+    "interval_s",
+}
+"""What the days of a device follow from, beside its readings."""
 
 
 def _connect(sender: type, name: str) -> Any:
@@ -71,3 +86,27 @@ def mark_quotas(sender: type, instance: Attachment | UpstreamLink, raw: bool = F
 @receiver(post_delete, sender=EnergyQuota, dispatch_uid="energy.quota_deleted")
 def close_alarms_of_deleted_quota(sender: type, instance: EnergyQuota, **kwargs: Any) -> None:
     quotas.close_alarms(instance.pk)
+
+
+@_connect(DeviceRatio, "device_ratio")
+@_connect(MeterChange, "meter_change")
+def mark_on_device_event(
+    sender: type, instance: DeviceRatio | MeterChange, raw: bool = False, origin: Any = None, **kwargs: Any
+) -> None:
+    goes_with_its_device = getattr(origin, "model", type(origin)) is Device
+    if not raw and not goes_with_its_device:
+        days.mark_whole([instance.device_id])
+
+
+@receiver(post_save, sender=Device, dispatch_uid="energy.device_saved")
+def mark_on_device(
+    sender: type, instance: Device, created: bool, raw: bool, update_fields: Any = None, **kwargs: Any
+) -> None:
+    if not raw and not created and (update_fields is None or _DECIDING & set(update_fields)):
+        days.mark_whole([instance.pk])
+
+
+@receiver(post_save, sender=EnergyType, dispatch_uid="energy.energy_type_saved")
+def mark_on_energy_type(sender: type, instance: EnergyType, created: bool, raw: bool, **kwargs: Any) -> None:
+    if not raw and not created:
+        days.mark_whole(instance.devices.values_list("pk", flat=True))

@@ -1,15 +1,17 @@
 """Uploaded files that wait for a person to look at the preview and confirm.
 
 They lie in a directory, not in the database: until the confirmation nothing is written there.
-One that nobody confirms is forgotten after a day.
+One that nobody confirms is forgotten after a day; what was imported is kept under its hash.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from django.core.files.uploadedfile import UploadedFile
 _KEPT_S = 24 * 3600
 _ID = re.compile(r"[0-9a-f]{32}")
 _META = "upload.json"
+_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".csv", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,21 @@ def find(upload_id: str, *, room: str, user_id: int) -> Upload | None:
 def forget(upload: Upload) -> None:
     """Remove the files: stored ones are kept elsewhere, under their hash."""
     shutil.rmtree(_directory(upload.id), ignore_errors=True)
+
+
+def keep_imported(data: bytes, content_hash: str, file_name: str) -> Path:
+    """Keep the file of an import under its hash, and return where it lies."""
+    directory = Path(settings.IMPORT_DIR) / content_hash[:2]
+    suffix = Path(file_name).suffix.lower()
+    path = directory / f"{content_hash}{suffix if suffix in _SUFFIXES else '.xlsx'}"
+    if path.exists():
+        return path
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    Path(temporary).replace(path)
+    return path
 
 
 def _upload(upload_id: str, meta: dict[str, Any]) -> Upload:

@@ -1,5 +1,6 @@
 """The rows of energy, by concept: structure, readings and days, tariffs and months, output, quotas."""
 
+from energy.models.imports import ReadingProfile
 from energy.models.output import GroupFigure, OutputDay
 from energy.models.quotas import (
     EnergyQuota,
@@ -16,6 +17,7 @@ from energy.models.readings import (
     ReadingCorrection,
     ReadingDay,
 )
+from energy.models.rules import AlarmRule
 from energy.models.structure import (
     Attachment,
     ConversionFactor,
@@ -39,6 +41,7 @@ from energy.models.tariffs import (
 )
 
 __all__ = [
+    "AlarmRule",
     "Attachment",
     "CalendarDay",
     "ConversionFactor",
@@ -64,6 +67,7 @@ __all__ = [
     "ReadingBatch",
     "ReadingCorrection",
     "ReadingDay",
+    "ReadingProfile",
     "Tariff",
     "TariffPrice",
     "TariffSpan",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ import numpy as np
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, Max, Min, OuterRef, Subquery
+from django.db.models import Exists, Max, Min, OuterRef, QuerySet, Subquery
 
 from energy.choices import ReadingKind
 from energy.events import days_changed
@@ -76,7 +76,7 @@ def mark_dirty(ranges: Iterable[tuple[int, date, date]]) -> None:
         jobs.enqueue("energy.days")
 
 
-def mark_whole(devices: Sequence[int]) -> int:
+def mark_whole(devices: Collection[int] | QuerySet[Device, int]) -> int:
     """Have everything of these devices computed again; return how many have readings. Two statements."""
     spans = (
         ReadingDay.objects.filter(device__in=devices)

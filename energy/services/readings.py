@@ -27,11 +27,13 @@ from energy.choices import DeviceKind, DeviceStatus, Label, ReadingKind, Way
 from energy.metering import COUNT_LIMIT, midnights, pack, unpack
 from energy.models import Device, ReadingBatch, ReadingCorrection, ReadingDay
 from energy.services.days import mark_dirty
+from hooks import services as hooks
 from spc_site import clock
 from spc_site.bulk import collector_paused, insert_many, update_many
 from spc_site.errors import AppError, Conflict
 from spc_site.lib.text import NumberError, decimal_text
 
+POINT = "on_energy_data_received"
 MOST_IN_REQUEST = 10_000
 FUTURE = timedelta(minutes=5)
 """So far a clock of a gateway may be ahead."""
@@ -368,6 +370,68 @@ def _write(row: ReadingBatch, checked: Checked) -> None:
         row.written = zlib.compress(np.ascontiguousarray(table.T).tobytes())
     row.save()
     mark_dirty(_spans(table))
+    _fire(row, devices, table)
+
+
+def _fire(row: ReadingBatch, devices: dict[int, Device], table: np.ndarray) -> None:
+    """Tell the customer's hook of a batch that changed something; free where there is none."""
+    if not len(table) or not hooks.is_wanted(POINT):
+        return
+    meters = []
+    for pk in np.unique(table[:, 0]).tolist():
+        moments = table[table[:, 0] == pk, 1]
+        first, last = (datetime.fromtimestamp(int(one), UTC) for one in (moments.min(), moments.max()))
+        about = {"device_id": pk, "code": devices[pk].code, "count": len(moments)}
+        meters.append({**about, "first_at": first, "last_at": last})
+    payload = {
+        "batch_id": row.pk,
+        "source": row.source,
+        "way": row.way,
+        "taken": row.taken,
+        "corrected": row.corrected,
+        "rejected": row.rejected,
+        "first_at": row.first_at,
+        "last_at": row.last_at,
+        "meters": meters,
+    }
+    hooks.fire(POINT, payload, event_id=f"energy.batch.{row.pk}")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What taking readings in would do: how many are new, change what is stored, or say the same."""
+
+    new: int
+    changed: int
+    same: int
+    meters: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+def compare(checked: Checked) -> Compared:
+    """Say what writing would do; changes nothing. One query."""
+    if not checked.meters:
+        return Compared(0, 0, 0, 0, None, None)
+    new = _by_day(checked.meters, checked.moments, checked.counts)
+    stored = _stored(new)
+    added = changed = same = 0
+    for key, (new_seconds, new_counts) in new.items():
+        known = stored.get(key)
+        seconds, counts = unpack(known.packed) if known else (_NONE, _NONE)
+        merged = _merge(seconds, counts, new_seconds, new_counts)
+        overwritten = int((merged.written[:, 2] >= 0).sum())
+        changed += overwritten
+        added += len(merged.written) - overwritten
+        same += merged.unchanged
+    return Compared(
+        added,
+        changed,
+        same,
+        len(set(checked.meters)),
+        datetime.fromtimestamp(min(checked.moments), UTC),
+        datetime.fromtimestamp(max(checked.moments), UTC),
+    )
 
 
 def _placed(device: int, day: date, written: np.ndarray) -> np.ndarray:
@@ -451,7 +515,8 @@ def undo(batch: ReadingBatch, *, who: User | None) -> Undone:
     reverted = _revert(table)
     insert_many(_corrections(row, reverted[:, [0, 1, 2, 3]].tolist(), who=who))
     row.undone_at, row.undone_by = clock.now(), who
-    row.save(update_fields=["undone_at", "undone_by"])
+    row.batch_id = f"{row.batch_id}#{row.pk}"  # the same file may come again
+    row.save(update_fields=["undone_at", "undone_by", "batch_id"])
     mark_dirty(_spans(reverted))
     return Undone(len(reverted), len(table) - len(reverted))
 
@@ -507,11 +572,13 @@ __all__ = [
     "MOST_IN_REQUEST",
     "Batch",
     "Checked",
+    "Compared",
     "Reading",
     "Recorded",
     "Rejected",
     "Undone",
     "check",
+    "compare",
     "record",
     "record_checked",
     "undo",

@@ -11,8 +11,6 @@ entries stay readable.
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +19,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -38,6 +35,7 @@ from spc_site.bulk import collector_paused, insert_many
 from spc_site.errors import AppError
 from spc_site.lib.sheets import WorkbookError, read_bytes
 from spc_site.lib.text import tidy
+from spc_site.uploads import keep_imported
 
 log = logging.getLogger("quality.imports")
 
@@ -168,7 +166,8 @@ def store(parsed: ParsedWorkbook, *, kind: Kind, origin: str, user: User | None 
         `has_problems` for a workbook that is not clean, `wrong_origin`.
     """
     _check(parsed, kind, origin)
-    _keep(parsed)
+    # A file without rows harms nobody, rows without their file do.
+    keep_imported(parsed.data, parsed.content_hash, parsed.file_name)
     correlation_id = uuid.uuid4().hex
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -416,18 +415,3 @@ def _characteristics(part: Part, entries: Sequence[ParsedEntry]) -> _Characteris
 def _known_characteristics(part: Part) -> _Characteristics:
     rows = part.characteristics.values_list("name", "occurrence", "pk")
     return {(name, occurrence): pk for name, occurrence, pk in rows}
-
-
-def _keep(parsed: ParsedWorkbook) -> Path:
-    """Keep the file under its hash; a file without rows harms nobody, rows without their file do."""
-    directory = Path(settings.IMPORT_DIR) / parsed.content_hash[:2]
-    suffix = Path(parsed.file_name).suffix.lower()
-    path = directory / f"{parsed.content_hash}{suffix if suffix in ('.xlsx', '.xlsm', '.xls') else '.xlsx'}"
-    if path.exists():
-        return path
-    directory.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(parsed.data)
-    Path(temporary).replace(path)
-    return path

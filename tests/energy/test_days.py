@@ -238,6 +238,26 @@ def test_a_new_ratio_counts_from_its_moment_on_and_the_days_add_up() -> None:
     assert uses == [240, 6 * 10 + 18 * 20, 480]
 
 
+def test_what_is_said_of_a_meter_later_changes_its_past_days() -> None:
+    device = make.device(interval_s=3600)
+    taken(*(Reading(device.code, START + timedelta(hours=n), n if n < 30 else n - 25) for n in range(60)))
+    days.compute_due()
+    assert [use["counts"] for use in told(device).values()] == [24_000, 5_000 + 5_000 + 18_000, 11_000]
+    MeterChange.objects.create(
+        device=device, at=START + timedelta(hours=29, minutes=30), end_count=30, start_count=4
+    )
+    days.compute_due()
+    assert [use["counts"] for use in told(device).values()] == [24_000, 25_000, 11_000]
+    DeviceRatio.objects.create(device=device, valid_from=START, ratio=3)
+    days.compute_due()
+    assert [use["counts"] for use in told(device).values()] == [72_000, 75_000, 33_000]
+    device.max_per_hour = 24
+    device.save()
+    assert DirtyRange.objects.filter(device=device, first=START.date()).exists()
+    Device.objects.all().delete()
+    assert not DirtyRange.objects.exists()
+
+
 def test_a_device_whose_counts_are_no_whole_steps_stops_nobody_else() -> None:
     bad, good = make.device(count_size=Decimal("0.0005")), make.device()
     taken(*(Reading(one.code, START + timedelta(hours=n), n) for one in (bad, good) for n in range(3)))
