@@ -19,27 +19,37 @@ _NOON = "1772510400"
 
 def sample_detail(rules: Sequence[Rule], checks: Sequence[Check] = ()) -> dict[str, Any]:
     """Return the detail of an approval in which every control that the rules name is filled."""
-    yuan = {check.rows: _ROW_YUAN for check in checks if check.rows}
-    yuan |= {check.total: _ROW_YUAN * (_ROWS if check.rows else 1) for check in checks}
-    capitals = {check.capital: yuan[check.total] for check in checks if check.capital}
+    amounts, in_capitals = _amounts(rules, checks)
     singles: dict[str, dict[str, Any]] = {}
     tables: dict[str, dict[str, dict[str, Any]]] = {}
     for rule in rules:
         if rule.source != Source.CONTROL or not rule.path:
             continue
-        value = _value(rule, yuan.get(rule.field), capitals.get(rule.field))
         control = {
             "control": rule.kind or "Text",
             "id": rule.control,
             "title": [{"text": rule.column or rule.field, "lang": "zh_CN"}],
-            "value": value,
+            "value": _value(rule, amounts.get(rule.path), in_capitals.get(rule.path)),
         }
-        if rule.table:
-            tables.setdefault(rule.table, {}).setdefault(rule.control, control)
-        elif rule.path not in singles or rule.field in yuan or rule.field in capitals:
-            singles[rule.path] = control
+        place = tables.setdefault(rule.table, {}) if rule.table else singles
+        place.setdefault(rule.control, control)
     contents = [*singles.values(), *_tables(tables)]
     return {"info": {"sp_no": "202603030001", "apply_data": {"contents": contents}}}
+
+
+def _amounts(rules: Sequence[Rule], checks: Sequence[Check]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Return the amounts that controls must hold for the checks to pass: as numbers, and in capitals."""
+    by_field = {rule.field: rule for rule in rules if rule.source == Source.CONTROL}
+    amounts: dict[str, Decimal] = {}
+    in_capitals: dict[str, Decimal] = {}
+    for check in checks:
+        total = _ROW_YUAN * (_ROWS if check.rows else 1)
+        for name, amount in ((check.rows, _ROW_YUAN), (check.total, total), (check.capital, total)):
+            rule = by_field.get(name)
+            if rule is not None:
+                is_wording = name == check.capital and rule.conversion == "plain"
+                (in_capitals if is_wording else amounts)[rule.path] = amount
+    return amounts, in_capitals
 
 
 def _tables(tables: dict[str, dict[str, dict[str, Any]]]) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from notifications.defaults.alarms import ALARMS
 from notifications.defaults.channels import CHANNELS
+from notifications.defaults.contracts import CONTRACTS
 from notifications.defaults.delivery import DELIVERY
 from notifications.defaults.plant import PLANT
 from notifications.defaults.reports import REPORTS
@@ -18,7 +19,7 @@ from notifications.defaults.words import EN, ZH
 
 __all__ = ["CHANNELS", "EN", "RULES", "TEMPLATES", "ZH", "template"]
 
-TEMPLATES: tuple[dict[str, Any], ...] = (*REPORTS, *DELIVERY, *ALARMS, *PLANT)
+TEMPLATES: tuple[dict[str, Any], ...] = (*REPORTS, *DELIVERY, *ALARMS, *PLANT, *CONTRACTS)
 
 
 def template(name: str, language: str) -> dict[str, Any] | None:
