@@ -15,12 +15,37 @@ _QUALITY_VIEW = tuple(f"quality.view_{name}" for name in _REPORT_MODELS + _LOG_M
 _ENTRY_CHANGE = ("quality.change_iqcreportentry", "quality.change_oqcreportentry")
 _IMPORT = tuple(f"quality.add_{name}" for name in ("iqcreport", "oqcreport"))
 _ALARM_WORK = ("alarms.view_alarm", "alarms.view_alarmevent", "alarms.change_alarm")
+_CONTRACT_SETTINGS = ("contracttemplate", "contracttemplateversion", "numberseries", "outboundwebhook")
+_CONTRACT_RECORDS = (
+    "contract",
+    "contractversion",
+    "contractscan",
+    "contractevent",
+    "mappingversion",
+    "fieldmapping",
+    "numbercounter",
+    "delivery",
+    "downloadlog",
+    "webhookdelivery",
+    "reminder",
+    "batchrun",
+)
 _NOTIFICATION_VIEW = (
     "notifications.view_notification",
     "notifications.view_deliveryattempt",
     "notifications.view_notificationevent",
     "notifications.view_hourlyfigure",
     "notifications.view_trouble",
+)
+_CONTRACTS = (
+    *(f"contracts.{verb}_{name}" for verb in ("view", "add", "change") for name in _CONTRACT_SETTINGS),
+    *(f"contracts.view_{name}" for name in _CONTRACT_RECORDS),
+    "contracts.change_contract",
+    "contracts.download_contract",
+    "contracts.void_contract",
+    "contracts.activate_contracttemplateversion",
+    "contracts.change_webhookdelivery",
+    "contracts.delete_outboundwebhook",
 )
 
 
@@ -108,7 +133,7 @@ ROLES: tuple[Role, ...] = (
             "notifications.view_flood",
         ),
     ),
-    Role("合同管理员", "合同与归档", ()),
+    Role("合同管理员", "合同模板、生成、发送与归档", _CONTRACTS),
     Role(
         "运维",
         "系统状态与后台任务",

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("quality.urls")),
     path("alarms/", include("alarms.urls")),
     path("energy/", include("energy.urls")),
+    path("contracts/", include("contracts.urls")),
     path("me/", include("notifications.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),

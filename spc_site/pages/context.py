@@ -16,6 +16,7 @@ from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import get_language, gettext_lazy
 
 from alarms import selectors as alarms
+from contracts import selectors as contracts
 from spc_site.health import system_banner, version
 
 
@@ -45,6 +46,14 @@ ITEMS: tuple[Item, ...] = (
     Item(gettext_lazy("来料 IQC"), ("quality:report_list", "IQC"), "incoming", "quality.view_iqcreport"),
     Item(gettext_lazy("出货 OQC"), ("quality:report_list", "OQC"), "outgoing", "quality.view_oqcreport"),
     Item(gettext_lazy("报警"), ("alarms:list",), "alarm", "alarms.view_alarm", alarms.active_count),
+    Item(
+        gettext_lazy("合同"),
+        ("contracts:list",),
+        "contract",
+        "contracts.view_contract",
+        contracts.trouble_count,
+        is_tab=False,
+    ),
     Item(gettext_lazy("导入"), ("quality:import",), "upload", "quality.add_iqcreport"),
 )
 

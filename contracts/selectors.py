@@ -1,0 +1,196 @@
+"""What can be read about contracts. Each says how many queries it costs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+from contracts import formats
+from contracts.choices import OPEN, ContractState, TemplateState
+from contracts.mapping import Facts, read_form
+from contracts.models import Contract, ContractTemplate, ContractTemplateVersion, ContractVersion
+
+_SPACES = re.compile(r"\s+")
+_AMOUNT = re.compile(r"[0-9][0-9,]{0,14}(?:\.[0-9]{1,2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A contract with the document that speaks for it: the current one, else the last."""
+
+    contract: Contract
+    version: ContractVersion | None
+
+
+def by_code(code: str) -> Checked | None:
+    """Return the contract behind a QR code; two queries."""
+    contract = (
+        Contract.objects.filter(code=code)
+        .exclude(number="")
+        .select_related("template", "replaced_by")
+        .first()
+    )
+    if contract is None:
+        return None
+    return Checked(contract, contract.versions.order_by("-number").first())
+
+
+def visible_to(user: Any) -> QuerySet[Contract]:
+    """Return the contracts that a person may see: all by role, else those of the own approvals."""
+    if user.has_perm("contracts.view_contract"):
+        return Contract.objects.all()
+    profile = getattr(user, "profile", None)
+    if profile is None or not profile.wecom_userid:
+        return Contract.objects.none()
+    return Contract.objects.filter(applicant_id__iexact=profile.wecom_userid)
+
+
+def search(contracts: QuerySet[Contract], text: str) -> QuerySet[Contract]:
+    """Return the contracts that have every word: in number, parties, name, approval or text, or as amount."""
+    for word in _SPACES.split(text.strip()):
+        if not word:
+            continue
+        wanted = Q()
+        for name in ("number", "sp_no", "name", "party_a", "party_b", "applicant", "content"):
+            wanted |= Q(**{f"{name}__icontains": word})
+        if _AMOUNT.fullmatch(word):
+            wanted |= Q(amount_fen=formats.yuan_to_fen(word.replace(",", "")))
+        contracts = contracts.filter(wanted)
+    return contracts
+
+
+_ENDED = (ContractState.VOID, ContractState.REPLACED, ContractState.EXPIRED)
+_TROUBLED = (Q(state=ContractState.NEEDS_DATA) | ~Q(failure="")) & ~Q(state__in=_ENDED)
+"""Contracts that wait for a person: failures, and data that is missing."""
+
+TABS: dict[str, Promise] = {
+    "all": gettext_lazy("全部"),
+    "trouble": gettext_lazy("待处理"),
+    "unsigned": gettext_lazy("待签署"),
+    "signed": gettext_lazy("已签署"),
+    "ended": gettext_lazy("已结束"),
+}
+_OF_TAB: dict[str, Q] = {
+    "all": Q(),
+    "trouble": _TROUBLED,
+    "unsigned": Q(state__in=[ContractState.GENERATED, ContractState.SENT]),
+    "signed": Q(state=ContractState.SIGNED),
+    "ended": Q(state__in=_ENDED),
+}
+
+
+def of_tab(contracts: QuerySet[Contract], which: str) -> QuerySet[Contract]:
+    """Return the contracts of one tab."""
+    return contracts.filter(_OF_TAB[which])
+
+
+def counts(contracts: QuerySet[Contract]) -> dict[str, int]:
+    """Return how many contracts each tab has; one query."""
+    return contracts.order_by().aggregate(
+        **{name: Count("pk", filter=wanted) if wanted else Count("pk") for name, wanted in _OF_TAB.items()}
+    )
+
+
+def trouble_count(user: Any) -> int:
+    """Return how many contracts wait for a person, for the badge of the navigation; one query."""
+    return of_tab(visible_to(user), "trouble").count()
+
+
+# --- templates ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRow:
+    """A kind of contract with the version in use, the newest one, and how many contracts wait for it."""
+
+    template: ContractTemplate
+    active: ContractTemplateVersion | None
+    newest: ContractTemplateVersion | None
+    contracts: int
+    waiting: int
+
+
+def template_rows() -> list[TemplateRow]:
+    """Return every kind of contract; two queries."""
+    templates = list(
+        ContractTemplate.objects.select_related("series").annotate(
+            made=Count("contracts"), open=Count("contracts", filter=Q(contracts__state__in=OPEN))
+        )
+    )
+    by_template: dict[int, list[ContractTemplateVersion]] = {}
+    for version in ContractTemplateVersion.objects.order_by("-number"):
+        by_template.setdefault(version.template_id, []).append(version)
+    return [
+        TemplateRow(
+            template=row,
+            active=next(
+                (one for one in by_template.get(row.pk, ()) if one.state == TemplateState.ACTIVE), None
+            ),
+            newest=next(iter(by_template.get(row.pk, ())), None),
+            contracts=row.made,
+            waiting=row.open,
+        )
+        for row in templates
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A real approval to stand beside a mapping."""
+
+    sp_no: str
+    applicant: str
+    applicant_id: str
+    department: str
+    applied_at: datetime | None
+    granted_at: datetime | None
+    detail: Mapping[str, Any]
+
+    def facts(self, today: date) -> Facts:
+        """Return what stands beside the form; the code leads nowhere, since this is no contract."""
+        info = read_form(self.detail).info
+        return Facts(
+            today=today,
+            sp_no=self.sp_no,
+            sp_name=str(info.get("sp_name") or ""),
+            applicant=self.applicant,
+            applicant_id=self.applicant_id,
+            department=self.department,
+            applied_at=self.applied_at,
+            granted_at=self.granted_at,
+            qr_text=settings.FRONTEND_URL + reverse("contracts:check", args=["0" * 16]),
+        )
+
+
+def sample_approvals(template: ContractTemplate) -> list[Sample]:
+    """Return the newest approvals of the template's kind; one query."""
+    if not template.wecom_template_id:
+        return []
+    rows = Contract.objects.filter(template__wecom_template_id=template.wecom_template_id).order_by("-pk")
+    found: dict[str, Sample] = {}
+    for row in rows[:_MOST_SAMPLES]:
+        found.setdefault(
+            row.sp_no,
+            Sample(
+                sp_no=row.sp_no,
+                applicant=row.applicant,
+                applicant_id=row.applicant_id,
+                department=row.department,
+                applied_at=row.applied_at,
+                granted_at=row.granted_at,
+                detail=row.detail,
+            ),
+        )
+    return list(found.values())
+
+
+_MOST_SAMPLES = 20
