@@ -14,7 +14,32 @@ _MASTER_MODELS = ("supplier", "customer", "part", "characteristic")
 _QUALITY_VIEW = tuple(f"quality.view_{name}" for name in _REPORT_MODELS + _LOG_MODELS + _MASTER_MODELS)
 _ENTRY_CHANGE = ("quality.change_iqcreportentry", "quality.change_oqcreportentry")
 _IMPORT = tuple(f"quality.add_{name}" for name in ("iqcreport", "oqcreport"))
-_ALARM_WORK = ("alarms.view_alarm", "alarms.view_alarmevent", "alarms.change_alarm")
+_ALARM_WORK = (
+    "alarms.view_alarm",
+    "alarms.view_alarmevent",
+    "alarms.change_alarm",
+    "alarms.view_silence",
+    "alarms.add_silence",
+    "alarms.view_workorder",
+    "alarms.view_workorderstep",
+    "alarms.add_workorder",
+    "alarms.change_workorder",
+)
+_ALARM_VIEW = tuple(
+    f"alarms.view_{name}"
+    for name in (
+        *("sourcerule", "inhibitionrule", "escalationpolicy", "escalationstep", "prompt"),
+        *("rota", "rotamember", "rotaexception"),
+    )
+)
+_ALARM_RULES = _ALARM_VIEW + tuple(
+    f"alarms.{verb}_{name}"
+    for verb in ("add", "change", "delete")
+    for name in (
+        *("sourcerule", "inhibitionrule", "escalationpolicy", "escalationstep"),
+        *("rota", "rotamember", "rotaexception"),
+    )
+)
 _CONTRACT_SETTINGS = ("contracttemplate", "contracttemplateversion", "numberseries", "outboundwebhook")
 _CONTRACT_RECORDS = (
     "contract",
@@ -71,6 +96,7 @@ ROLES: tuple[Role, ...] = (
         + _ENTRY_CHANGE
         + _IMPORT
         + _ALARM_WORK
+        + _ALARM_VIEW
         + (
             "quality.change_characteristic",
             "quality.change_judgementdefaults",
@@ -91,6 +117,7 @@ ROLES: tuple[Role, ...] = (
         "查看全部质量数据与报警",
         _QUALITY_VIEW
         + _ALARM_WORK
+        + _ALARM_RULES
         + _NOTIFICATION_VIEW
         + (
             "quality.view_judgementdefaults",
@@ -100,7 +127,7 @@ ROLES: tuple[Role, ...] = (
         ),
     ),
     Role(SUPPLIER, "只看自己的报告", ()),
-    Role("能源管理员", "配额与能耗", ("alarms.view_alarm", "alarms.view_alarmevent", "alarms.change_alarm")),
+    Role("能源管理员", "配额与能耗", _ALARM_WORK + _ALARM_VIEW),
     Role(
         "通知管理员",
         "模板、渠道、配置、发送记录与重发",
@@ -138,6 +165,10 @@ ROLES: tuple[Role, ...] = (
         "运维",
         "系统状态与后台任务",
         (
+            *_ALARM_WORK,
+            *_ALARM_RULES,
+            "alarms.view_systemrule",
+            "alarms.change_systemrule",
             *_NOTIFICATION_VIEW,
             "notifications.view_channel",
             "notifications.view_robot",

@@ -2,7 +2,7 @@
 
 A receiver writes rows or rings a bell, which stand or fall with the event, and does nothing else: what
 it does on the network would hold up the transaction, and an error of its own would undo the event. The
-arguments are plain data (`facts_of`, `facts_of_order`), never rows.
+arguments are plain data, never rows.
 """
 
 from __future__ import annotations

@@ -50,6 +50,7 @@ class WorkerBeat(models.Model):
     handled = models.PositiveBigIntegerField(_("已处理"), default=0)
     failures = models.PositiveBigIntegerField(_("处理失败"), default=0)
     ring_failures = models.PositiveBigIntegerField(_("按铃失败"), default=0)
+    processor_pct = models.FloatField(_("主机处理器占用（%）"), null=True, blank=True)
 
     objects: ClassVar[WorkerBeatQuerySet] = WorkerBeatQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "alarms.metering.RequestMeter",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -215,8 +216,6 @@ WECHAT_API_BASE_URL = env.read("WECHAT_API_BASE_URL")
 WECHAT_CORP_ID = env.read("WECHAT_CORP_ID")
 WECHAT_CORP_SECRET = env.read("WECHAT_CORP_SECRET")
 WECHAT_AGENT_ID = env.read("WECHAT_AGENT_ID")
-WECHAT_CALLBACK_TOKEN = env.read("WECHAT_CALLBACK_TOKEN")
-WECHAT_CALLBACK_AES_KEY = env.read("WECHAT_CALLBACK_AES_KEY")
 MAIL_SERVER = env.read("EMAIL_URL") or None
 NOTIFICATION_QUEUE_SIZE = env.read("NOTIFICATION_QUEUE_SIZE")
 NOTIFICATION_MAX_RETRIES = env.read("NOTIFICATION_MAX_RETRIES")

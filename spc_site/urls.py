@@ -17,7 +17,6 @@ urlpatterns = [
     path("energy/", include("energy.urls")),
     path("contracts/", include("contracts.urls")),
     path("me/", include("notifications.urls")),
-    path("wecom/", include("approvals.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),

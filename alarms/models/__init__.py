@@ -13,10 +13,22 @@ from alarms.models.alarms import (
     Withheld,
     rank_of,
 )
+from alarms.models.escalation import (
+    EscalationPolicy,
+    EscalationStep,
+    Prompt,
+    Rota,
+    RotaException,
+    RotaMember,
+)
+from alarms.models.orders import EFFECT_TONES, ORDER_TONES, Effect, OrderStatus, WorkOrder, WorkOrderStep
 from alarms.models.rules import Closing, InhibitionRule, Silence, SourceRule
+from alarms.models.system import Measure, RequestMinute, SystemRule, SystemState
 
 __all__ = [
+    "EFFECT_TONES",
     "OPEN",
+    "ORDER_TONES",
     "SEVERITY_ORDER",
     "STATUS_TONES",
     "Alarm",
@@ -24,11 +36,25 @@ __all__ = [
     "AlarmQuerySet",
     "AlarmStatus",
     "Closing",
+    "Effect",
+    "EscalationPolicy",
+    "EscalationStep",
     "InhibitionRule",
+    "Measure",
+    "OrderStatus",
+    "Prompt",
+    "RequestMinute",
     "Resolution",
+    "Rota",
+    "RotaException",
+    "RotaMember",
     "Severity",
     "Silence",
     "SourceRule",
+    "SystemRule",
+    "SystemState",
     "Withheld",
+    "WorkOrder",
+    "WorkOrderStep",
     "rank_of",
 ]

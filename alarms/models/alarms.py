@@ -193,6 +193,11 @@ class AlarmEvent(models.Model):
         return (self.actor.get_full_name() or self.actor.get_username()) if self.actor else ""
 
     @property
+    def is_worth_reading(self) -> bool:
+        """Say whether the note tells more than the alarm's own title does."""
+        return bool(self.note) and (bool(self.actor_id) or self.kind not in _OF_ITS_OWN)
+
+    @property
     def tone(self) -> str:
         return _EVENT_TONES.get(AlarmEvent.Kind(self.kind), "blue")
 
@@ -206,3 +211,4 @@ _EVENT_TONES = {
     AlarmEvent.Kind.CALMED: "green",
     AlarmEvent.Kind.SILENCED: "grey",
 }
+_OF_ITS_OWN = (AlarmEvent.Kind.RAISED, AlarmEvent.Kind.REPEATED)

@@ -36,6 +36,14 @@ class SourceRule(models.Model):
     group = models.CharField(
         _("告知的组"), max_length=40, blank=True, help_text=_("没有路由匹配时发往的群机器人，如 IQC、ENERGY")
     )
+    policy = models.ForeignKey(
+        "alarms.EscalationPolicy",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="sources",
+        verbose_name=_("升级策略"),
+    )
     note = models.CharField(_("说明"), max_length=255, blank=True)
 
     class Meta:

@@ -14,6 +14,7 @@ Who words its own messages asks `sift(alarms)` first and passes `Event(withheld=
 """
 
 from alarms.models import Resolution
+from alarms.services import system
 from alarms.services.acting import (
     CardAnswer,
     acknowledge,
@@ -21,6 +22,17 @@ from alarms.services.acting import (
     assign,
     explain,
     resolve,
+)
+from alarms.services.closing import close_quiet
+from alarms.services.escalating import prompt_due
+from alarms.services.ordering import (
+    cancel_work_order,
+    check_due_effects,
+    check_effect,
+    complete,
+    complete_step,
+    open_work_order,
+    remind_overdue,
 )
 from alarms.services.raising import (
     AlarmRequest,
@@ -31,6 +43,7 @@ from alarms.services.raising import (
     raise_closed,
     recover,
 )
+from alarms.services.silencing import end_silence, hush_active, silence, silence_alarm
 from alarms.services.telling import Sifted, sift, tell, tell_released
 
 __all__ = [
@@ -42,14 +55,28 @@ __all__ = [
     "acknowledge",
     "acknowledge_from_card",
     "assign",
+    "cancel_work_order",
+    "check_due_effects",
+    "check_effect",
+    "close_quiet",
+    "complete",
+    "complete_step",
+    "end_silence",
     "explain",
+    "hush_active",
     "open_keys",
+    "open_work_order",
+    "prompt_due",
     "raise_alarm",
     "raise_alarms",
     "raise_closed",
     "recover",
+    "remind_overdue",
     "resolve",
     "sift",
+    "silence",
+    "silence_alarm",
+    "system",
     "tell",
     "tell_released",
 ]

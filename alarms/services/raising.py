@@ -37,7 +37,8 @@ class AlarmRequest:
     `is_told=True` has this room tell people: of a new alarm, of one that got worse, and when it
     recovers. `template` and `variables` are the sender's own words for a message about this alarm
     alone; `alarm_raised` speaks where there are none, and `alarm_digest` for several at once.
-    With False whoever raises tells, after asking `telling.sift` what may be told.
+    With False whoever raises tells, after asking `telling.sift` what may be told. A new alarm is
+    owned by `owner_id`, whom messages name and call.
 
     `happened_at` is when it began, where that is known better than "now"; `note` is what the
     timeline says of its closing (`raise_closed`).
@@ -66,6 +67,7 @@ class AlarmRequest:
     is_continuing: bool = False
     happened_at: datetime | None = None
     note: str = ""
+    owner_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def _new(request: AlarmRequest, at: datetime, group: str) -> Alarm:
         group=group,
         group_key=request.group_key,
         is_told=request.is_told,
+        owner_id=request.owner_id,
         triggered_at=at,
         active_since=at,
         last_seen_at=at,

@@ -15,17 +15,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from alarms import matching
 from alarms.models import SEVERITY_ORDER, Alarm, AlarmEvent, AlarmStatus, InhibitionRule, Severity, Silence
-from notifications import rendering
-from notifications.models import Notification
+from notifications import monitoring, rendering
+from notifications.choices import ChannelCode
 from notifications.rendering import ByLanguage, Prepared
-from notifications.routing import Event
-from notifications.services import notify
+from notifications.routing import Chain, Event
+from notifications.services import notify, who_would_get
 from spc_site import clock
 from wecom import markdown
 
@@ -53,6 +54,9 @@ class Withholding:
     by: str
 
 
+Matchers = tuple[matching.Matcher, ...]
+
+
 class Hush:
     """Every silence and inhibition in force at a moment, read once.
 
@@ -70,14 +74,14 @@ class Hush:
         ]
         self._causes = self._read_causes() if self._rules else []
 
-    def _read_causes(self) -> list[tuple[InhibitionRule, int, dict[str, str], str]]:
+    def _read_causes(self) -> list[tuple[InhibitionRule, Matchers, int, dict[str, str], str]]:
         found = []
         rows = Alarm.objects.open().only(*matching.OWN, "labels", "title")
         for alarm in rows:
             facts = matching.facts_of(alarm)
-            for matchers, _targets, rule in self._rules:
+            for matchers, targets, rule in self._rules:
                 if matching.matches(matchers, facts):
-                    found.append((rule, alarm.pk, facts, alarm.title))
+                    found.append((rule, targets, alarm.pk, facts, alarm.title))
         return found
 
     def of(self, alarm: Alarm) -> Withholding | None:
@@ -87,15 +91,18 @@ class Hush:
             if matching.matches(matchers, facts):
                 said = " · ".join(filter(None, [silence.who, silence.reason]))
                 return Withholding("silenced", f"#{silence.pk} {said}"[:255])
-        targets = {rule.pk: targets for _sources, targets, rule in self._rules}
-        for rule, pk, cause, title in self._causes:
+        for rule, targets, pk, cause, title in self._causes:
             if (
                 pk != alarm.pk
-                and matching.matches(targets[rule.pk], facts)
+                and matching.matches(targets, facts)
                 and all(facts.get(name) and facts[name] == cause.get(name) for name in rule.equal)
             ):
                 return Withholding("inhibited", f"{rule.name}：{title}"[:255])
         return None
+
+    @property
+    def has_silences(self) -> bool:
+        return bool(self._silences)
 
     def silences_of(self, alarm: Alarm) -> list[Silence]:
         """Return the silences that mean an alarm."""
@@ -280,15 +287,35 @@ def send(
     note: str = "",
     more: Mapping[str, object] | None = None,
     by: Send = notify,
+    tag: str = "",
 ) -> list[str]:
     """Write the one message that tells of some alarms; return its ids.
 
     `more` are further variables of the occasion's template; `by` sends the event in another way than
-    by the routes.
+    by the routes. The same alarms are told once at a moment, on an occasion, for a `tag`.
     """
     with override(settings.LANGUAGE_CODE):
         event = event_of(alarms, occasion, at=at, note=note, more=more or {})
-        return by(replace(event, withheld=withheld, withheld_by=withheld_by))
+        if by is notify and alarms[0].source == "system":
+            by = to_operators
+        key = f"{occasion.name}:{tag}:{alarms[0].pk}+{len(alarms)}:{at.timestamp():.6f}"
+        return by(replace(event, withheld=withheld, withheld_by=withheld_by, dedupe_key=key))
+
+
+def to_operators(event: Event) -> list[str]:
+    """Send an event about the system: by the routes, else by every way that can send now, and by mail.
+
+    The ways are those of troubles with delivery (`notifications.monitoring`): a channel that is broken
+    itself brings nothing.
+    """
+    planned = who_would_get(event, at=clock.now())
+    if not planned.is_default:
+        return notify(event)
+    ways = monitoring.ways_around("", severity=event.severity)
+    if settings.MAIL_SERVER:
+        known = {way for some in ways for way in some}
+        ways += [[way] for way in monitoring.keepers(ChannelCode.EMAIL) if way not in known]
+    return notify(event, chains=[Chain(ways=tuple(some)) for some in ways])
 
 
 def event_of(
@@ -321,7 +348,7 @@ def event_of(
             "url": _public(link),
             **more,
         }
-    owners = dict.fromkeys(userid for alarm in alarms if (userid := _userid_of(alarm)))
+    owners = dict.fromkeys(userid for alarm in alarms if (userid := userid_of(alarm.owner)))
     return Event(
         name=occasion.name,
         source=first.source[:64],
@@ -336,7 +363,6 @@ def event_of(
         subject=first.subject if len(alarms) == 1 else "",
         link=link[:255],
         mentions=tuple(owners) if occasion is not RESOLVED else (),
-        dedupe_key=f"{occasion.name}:{first.pk}+{len(alarms)}:{at.timestamp():.6f}"[:160],
     )
 
 
@@ -412,12 +438,7 @@ def _common_label(alarms: Sequence[Alarm], name: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _userid_of(alarm: Alarm) -> str:
-    profile = getattr(alarm.owner, "profile", None) if alarm.owner_id else None
+def userid_of(user: User | None) -> str:
+    """Return whom a message calls for a person; empty where there is no userid."""
+    profile = getattr(user, "profile", None)
     return (profile.wecom_userid if profile else "") or ""
-
-
-def messages_about(alarm: Alarm) -> list[Notification]:
-    """Return the messages that told of an alarm, the newest first; one query."""
-    found = Notification.objects.filter(link=alarm.get_absolute_url(), part_no=1)
-    return list(found.order_by("-pk")[:20])

@@ -12,6 +12,16 @@ An alarm about a channel never goes through that channel alone: `ways_around` na
 from notifications.monitoring import rules  # the import declares them
 from notifications.monitoring.findings import RULES
 from notifications.monitoring.troubles import trouble, trouble_ended, unheard, watch
-from notifications.monitoring.ways import EVENT, ways_around
+from notifications.monitoring.ways import EVENT, keepers, ways_around
 
-__all__ = ["EVENT", "RULES", "rules", "trouble", "trouble_ended", "unheard", "watch", "ways_around"]
+__all__ = [
+    "EVENT",
+    "RULES",
+    "keepers",
+    "rules",
+    "trouble",
+    "trouble_ended",
+    "unheard",
+    "watch",
+    "ways_around",
+]

@@ -42,7 +42,7 @@ def ways_around(avoid_channel: str, *, severity: str) -> list[list[Way]]:
 
 def _reachable(code: str) -> list[Way]:
     """Return the ways of a channel that can send now: one group, or all the people."""
-    found = [way for way in _keepers(code) if _can_send(way)]
+    found = [way for way in keepers(code) if _can_send(way)]
     return found[:1] if code == ChannelCode.WECHAT_BOT else found
 
 
@@ -57,7 +57,7 @@ def _channels_by_priority() -> list[str]:
     return list(rows.values_list("code", flat=True))
 
 
-def _keepers(code: str) -> list[Way]:
+def keepers(code: str) -> list[Way]:
     """Return the ways of a channel to those who keep the channels: the groups, or the people."""
     if code == ChannelCode.WECHAT_BOT:
         return [Way(code, group) for group in dict.fromkeys(["OPS", *settings.WEBHOOK_KEYS])]

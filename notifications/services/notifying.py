@@ -27,8 +27,10 @@ from wecom import markdown
 log = logging.getLogger("notifications")
 
 
-def notify(event: Event) -> list[str]:
+def notify(event: Event, *, chains: Sequence[Chain] = ()) -> list[str]:
     """Queue the messages of an event for everybody its routes name; return their message ids.
+
+    `chains` say who gets it in place of the routes.
 
     One message per recipient, all with one correlation id; none when everybody it is meant for
     is spared it: then the ids are those of rows that say so. Raises AppError as
@@ -38,7 +40,8 @@ def notify(event: Event) -> list[str]:
     _validate_event(event)
     if event.dedupe_key and count_repeat(event.dedupe_key):
         return _ids_of(event.dedupe_key)
-    plan = routing.plan(event, at=timezone.now(), default=_default_way(event, template))
+    if not chains:
+        chains = routing.plan(event, at=timezone.now(), default=_default_way(event, template)).chains
     correlation_id = uuid.uuid4().hex
     desk = Desk.open()
     picture = functools.cache(lambda: _drawn(event))
@@ -53,7 +56,7 @@ def notify(event: Event) -> list[str]:
                 correlation_id=correlation_id,
                 dedupe_key=_key_of(event.dedupe_key, chain, is_first=number == 0),
             )
-            for number, chain in enumerate(plan.chains)
+            for number, chain in enumerate(chains)
         ]
 
 

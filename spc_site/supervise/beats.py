@@ -15,6 +15,7 @@ from django.db import connections
 
 from spc_site import clock, jobs
 from spc_site.models import WorkerBeat
+from spc_site.supervise.processor import Processor
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Beat:
         self._queue = queue
         self._row: WorkerBeat | None = None
         self._end = threading.Event()
+        self._processor = Processor()
         self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
 
     def __enter__(self) -> Beat:
@@ -72,6 +74,7 @@ class Beat:
             "handled": jobs.tally.handled,
             "failures": jobs.tally.failures,
             "ring_failures": jobs.tally.ring_failures,
+            "processor_pct": self._processor.busy_pct(),
         }
         if self._row is None or not WorkerBeat.objects.filter(pk=self._row.pk).update(**values):
             self._row = WorkerBeat.objects.create(

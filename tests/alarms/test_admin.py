@@ -77,8 +77,8 @@ def test_open_and_closed_alarms_are_told_apart(engineer: Client) -> None:
         assert [alarm.title for alarm in listed] == [title]
 
 
-def test_an_operator_sees_no_alarms(client: Client) -> None:
-    client.force_login(builders.person("运维"))
+def test_a_clerk_sees_no_alarms(client: Client) -> None:
+    client.force_login(builders.person("合同管理员"))
     alarm = _alarm()
     assert client.get(reverse(LIST)).status_code == 403
     assert _act(client, "acknowledge", alarm).status_code == 403
@@ -92,5 +92,5 @@ def test_the_first_page_says_how_many_wait(engineer: Client, client: Client) -> 
     page = engineer.get(reverse("admin:index"))
     tile = next(tile for tile in page.context["tiles"] if tile.label == "未关闭报警")
     assert (tile.value, tile.tone, tile.note) == (2, "red", "1 条未受理")
-    client.force_login(builders.person("运维"))
+    client.force_login(builders.person("合同管理员"))
     assert all(tile.label != "未关闭报警" for tile in client.get(reverse("admin:index")).context["tiles"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts import services as accounts
 from alarms.models import Alarm
@@ -72,10 +74,10 @@ def test_alarms_are_narrowed_and_come_page_by_page(engineer: Client) -> None:
 
 
 def test_who_may_not_see_alarms_learns_nothing_of_them() -> None:
-    alarm, operator = _alarm(), _client("运维")
-    assert operator.get(URL).status_code == 403
-    assert operator.get(f"{URL}/{alarm.pk}").status_code == 403
-    assert _post(operator, f"{alarm.pk}/acknowledge").status_code == 403
+    alarm, clerk = _alarm(), _client("合同管理员")
+    assert clerk.get(URL).status_code == 403
+    assert clerk.get(f"{URL}/{alarm.pk}").status_code == 403
+    assert _post(clerk, f"{alarm.pk}/acknowledge").status_code == 403
     alarm.refresh_from_db()
     assert alarm.status == "active"
 
@@ -83,3 +85,49 @@ def test_who_may_not_see_alarms_learns_nothing_of_them() -> None:
 def test_an_alarm_that_is_not_there_is_not_found(engineer: Client) -> None:
     assert engineer.get(f"{URL}/99").status_code == 404
     assert _post(engineer, "99/acknowledge").status_code == 404
+
+
+def test_an_alarm_is_explained_and_silenced_and_the_silence_ends_early(engineer: Client) -> None:
+    alarm = _alarm()
+    body = _post(engineer, f"{alarm.pk}/explain", cause="磨损", action="换刀").json()
+    assert (body["status"], body["cause"], body["level"]) == ("active", "磨损", 0)
+    assert _post(engineer, f"{alarm.pk}/explain", cause=" ").status_code == 422
+    made = _post(engineer, f"{alarm.pk}/silence", hours=2, reason="试模")
+    assert (made.status_code, made.json()["matchers"]) == (201, f"key={alarm.key}")
+    (listed,) = engineer.get(URL, {"which": "silenced"}).json()["items"]
+    assert (listed["id"], listed["withheld"]) == (alarm.pk, "silenced")
+    (silence,) = engineer.get(f"{URL}/silences").json()
+    assert (silence["author"], silence["reason"]) == ("caller", "试模")
+    assert _post(engineer, f"silences/{silence['id']}/end").status_code == 200
+    assert _post(engineer, f"silences/{silence['id']}/end").status_code == 409
+    assert engineer.get(URL, {"which": "silenced"}).json()["items"] == []
+
+
+def test_a_silence_of_many_is_set_by_its_conditions(engineer: Client) -> None:
+    asked = {"matchers": "source=energy\nmeter!=M1", "reason": "检修", "ends_at": "2099-01-01T00:00:00+08:00"}
+    answer = _post(engineer, "silences", **asked)
+    assert (answer.status_code, "90" in answer.json()["message"]) == (422, True)
+    soon = (timezone.now() + timedelta(hours=3)).isoformat()
+    assert _post(engineer, "silences", **asked | {"ends_at": soon}).status_code == 201
+    for wrong in ("nonsense", " "):
+        answer = _post(engineer, "silences", **asked | {"ends_at": soon, "matchers": wrong})
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_matchers")
+    naive = _post(engineer, "silences", **asked | {"ends_at": "2026-11-20T10:00:00"})
+    assert naive.status_code == 422, "a time without a zone means nothing to a program"
+
+
+def test_a_work_order_goes_from_its_alarm_to_its_end(engineer: Client) -> None:
+    alarm = _alarm()
+    asked = {"title": "换刀", "alarm_id": alarm.pk, "steps": ["停机", "换刀"], "owner": "caller"}
+    order = _post(engineer, "work-orders", **asked).json()
+    assert (order["status"], order["owner"], order["alarm_id"]) == ("open", "caller", alarm.pk)
+    assert _post(engineer, "work-orders", **asked).status_code == 409
+    assert _post(engineer, "work-orders", title="x", owner="nobody").json()["code"] == "no_owner"
+    address = f"work-orders/{order['id']}"
+    assert _post(engineer, f"{address}/complete").json()["code"] == "steps_left"
+    for step in order["steps"]:
+        assert _post(engineer, f"{address}/steps/{step['id']}").status_code == 200
+    assert _post(engineer, f"{address}/complete", note="好了").json()["effect"] == "waiting"
+    assert engineer.get(f"{URL}/work-orders", {"status": "open"}).json()["items"] == []
+    assert engineer.get(f"{URL}/{address}").json()["note"] == "好了"
+    assert engineer.get(f"{URL}/work-orders/99").status_code == 404

@@ -17,7 +17,17 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.models import ApiToken, Profile
-from alarms.models import Alarm, AlarmStatus
+from alarms.models import (
+    Alarm,
+    AlarmStatus,
+    EscalationPolicy,
+    InhibitionRule,
+    Rota,
+    Silence,
+    SourceRule,
+    SystemRule,
+    WorkOrder,
+)
 from notifications.choices import State
 from notifications.models import (
     AuditEntry,
@@ -123,6 +133,43 @@ def _more_events(alarm: Alarm) -> None:
     alarm.events.create(at=timezone.now(), kind="raised", actor=builders.person(), note=EVIL)
 
 
+def _silence(number: int) -> Silence:
+    now = timezone.now()
+    return Silence.objects.create(
+        matchers=f"source={EVIL}",
+        starts_at=now,
+        ends_at=now + timedelta(hours=2),
+        author=builders.person(first_name=EVIL),
+        reason=EVIL,
+        created_at=now,
+    )
+
+
+def _work_order(number: int) -> WorkOrder:
+    order = WorkOrder.objects.create(
+        title=EVIL, alarm=_alarm(number), owner=builders.person(), created_at=timezone.now(), runbook=EVIL
+    )
+    _more_work(order)
+    return order
+
+
+def _more_work(order: WorkOrder) -> None:
+    order.steps.create(text=EVIL, done_at=timezone.now(), done_by=builders.person())
+
+
+def _rota(number: int) -> Rota:
+    rota = Rota.objects.create(name=f"{EVIL}{number}", starts_on=timezone.now().date())
+    rota.members.create(recipient=Recipient.objects.create(name=EVIL))
+    return rota
+
+
+def _policy(number: int) -> EscalationPolicy:
+    policy = EscalationPolicy.objects.create(name=f"{EVIL}{number}")
+    policy.steps.create(after_minutes=5, rota=_rota(number))
+    policy.steps.create(after_minutes=9, channel="wechat_bot", target=EVIL)
+    return policy
+
+
 def _notification(number: int) -> Notification:
     return builders.notification(State.SENT, title=EVIL, content=EVIL, target=EVIL)
 
@@ -188,6 +235,17 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     Group: lambda number: Group.objects.create(name=f"{EVIL}{number}"),
     ApiToken: _token,
     Alarm: _alarm,
+    Silence: _silence,
+    WorkOrder: _work_order,
+    Rota: _rota,
+    EscalationPolicy: _policy,
+    SourceRule: lambda number: SourceRule.objects.create(
+        source=f"{EVIL}{number}", group=EVIL, note=EVIL, policy=EscalationPolicy.objects.first()
+    ),
+    InhibitionRule: lambda number: InhibitionRule.objects.create(
+        name=f"{EVIL}{number}", source_matchers=f"a={EVIL}", target_matchers=f"b={EVIL}"
+    ),
+    SystemRule: _first(SystemRule, measure="disk"),
     Notification: _notification,
     NotificationTemplate: _template,
     AuditEntry: lambda number: AuditEntry.objects.create(
@@ -256,6 +314,7 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
 
 BELOW: dict[type[models.Model], Callable[[Any], None]] = {
     Alarm: _more_events,
+    WorkOrder: _more_work,
     Notification: _more_attempts,
     Route: _more_steps,
     quality.IQCReport: _more_entries,

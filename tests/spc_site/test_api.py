@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -24,8 +25,7 @@ ROOT = "/api/v1"
 def _operations() -> Iterator[tuple[str, str]]:
     for path, methods in api.get_openapi_schema(path_prefix=f"{ROOT}/")["paths"].items():
         filled = path.replace("{kind}", "IQC").replace("{message_id}", "x")
-        for name in ("report_id", "entry_id", "alarm_id"):
-            filled = filled.replace(f"{{{name}}}", "1")
+        filled = re.sub(r"\{\w+_id\}", "1", filled)
         for method in methods:
             yield method.upper(), filled
 
@@ -58,13 +58,23 @@ def test_a_browsers_session_is_no_token(method: str, path: str) -> None:
     assert client.generic(method, path).status_code == 401
 
 
+_ABOUT_ALARMS = {
+    "hours": 2,
+    "cause": "x",
+    "title": "x",
+    "matchers": "source=x",
+    "ends_at": "2099-01-01T00:00:00+08:00",
+    "reason": "x",
+}
+
+
 @every_operation
 def test_a_token_whose_user_has_no_role_may_do_nothing(method: str, path: str) -> None:
     body = {
         f"{ROOT}/notifications": {"title": "t", "content": "c", "channel": "wechat_bot", "target": "IQC"},
         f"{ROOT}/notifications/from-template": {"template_name": "x", "target": "IQC", "variables": {}},
         f"{ROOT}/notifications/events": {"event": "x", "title": "t", "group": "IQC"},
-    }.get(path, {"values": ["1"], "version": 1})
+    }.get(path, {"values": ["1"], "version": 1, **_ABOUT_ALARMS})
     response = _client().generic(method, path, data=json.dumps(body), content_type="application/json")
     assert response.status_code in (403, 422) if path.endswith("imports") else response.status_code == 403
     if response.status_code == 403:
