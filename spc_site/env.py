@@ -127,6 +127,18 @@ def _package(value: str) -> str:
     return value.strip()
 
 
+def _callback_token(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]{1,32}", value.strip()):
+        raise ValueError("must be 1 to 32 letters and digits, as WeCom's settings page takes it")
+    return value.strip()
+
+
+def _callback_key(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]{43}", value.strip()):
+        raise ValueError("must be 43 letters and digits, as WeCom's settings page takes it")
+    return value.strip()
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value.strip())
@@ -169,6 +181,16 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("WECHAT_CORP_ID", _text, "", "企业 ID；发应用消息时需要"),
     Variable("WECHAT_CORP_SECRET", _text, "", "应用的 Secret", secret=True),
     Variable("WECHAT_AGENT_ID", _count_or_zero, 0, "应用的 AgentId"),
+    Variable(
+        "WECHAT_CALLBACK_TOKEN",
+        _callback_token,
+        "",
+        "应用接收消息的 Token；收审批与卡片的回调时需要",
+        secret=True,
+    ),
+    Variable(
+        "WECHAT_CALLBACK_AES_KEY", _callback_key, "", "应用接收消息的 EncodingAESKey，43 个字符", secret=True
+    ),
     Variable(
         "EMAIL_URL",
         _mail_server,

@@ -32,6 +32,8 @@ def _secrets() -> Iterator[str]:
         *settings.WEBHOOK_KEYS.values(),
         settings.WECHAT_BOT_WEBHOOK,
         settings.WECHAT_CORP_SECRET,
+        settings.WECHAT_CALLBACK_TOKEN,
+        settings.WECHAT_CALLBACK_AES_KEY,
         mail.get("password", ""),
         settings.DATABASES["default"].get("PASSWORD", ""),
         *sealed.known(),

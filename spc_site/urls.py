@@ -17,6 +17,7 @@ urlpatterns = [
     path("energy/", include("energy.urls")),
     path("contracts/", include("contracts.urls")),
     path("me/", include("notifications.urls")),
+    path("wecom/", include("approvals.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),

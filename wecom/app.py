@@ -233,6 +233,10 @@ class App:
 
         return self._with_token(exchange)
 
+    def exchange(self, path: str, by: Callable[[str, str], Reply]) -> Reply:
+        """Call an API in a way of the caller's own, given the address with its token, and the token."""
+        return self._with_token(lambda token: by(self._url(path, token), token))
+
     def _url(self, path: str, token: str) -> str:
         return f"{self._base_url}/cgi-bin/{path}?access_token={quote(token, safe='')}"
 

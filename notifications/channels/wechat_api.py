@@ -117,9 +117,9 @@ class WechatApi(Driver):
         return payloads + uploads.attached(attachments, image_limit=protocol.IMAGE_LIMIT)
 
     def credentials(self, target: str) -> Sequence[Credential]:
-        application = _application()
-        label = f"{application.corp_id} / {application.agent_id} {masked(application.secret)}"
-        return [Credential(application.name, label=label, handle=application)]
+        ours = application()
+        label = f"{ours.corp_id} / {ours.agent_id} {masked(ours.secret)}"
+        return [Credential(ours.name, label=label, handle=ours)]
 
     def deliver(
         self, payload: str, target: str, credential: Credential, *, timeout_s: float, message_id: str = ""
@@ -153,7 +153,7 @@ class WechatApi(Driver):
         if missing:
             return {name: _("没有设置 %(name)s") % {"name": name} for name in missing}
         try:
-            _application().client(1)
+            application().client(1)
         except ValueError as error:
             return {"WECHAT_API_BASE_URL": str(error)}
         return {}
@@ -164,7 +164,7 @@ class WechatApi(Driver):
     def probe(self, *, timeout_s: float) -> Probe:
         """Ask for a token anew: the call that proves address, corp id and secret."""
         try:
-            problem = _application().client(timeout_s).probe()
+            problem = application().client(timeout_s).probe()
         except NotConfigured as missing:
             return Probe(False, str(missing), is_lasting=True)
         if problem is None:
@@ -241,7 +241,7 @@ def _wait_s(sent_at: Sequence[float], now: float) -> float:
     return wait_s
 
 
-def _application() -> Application:
+def application() -> Application:
     """Return the application of the settings; raises NotConfigured, or Unusable for half of one."""
     missing = [name for name in _SETTINGS if not getattr(settings, name)]
     if len(missing) == len(_SETTINGS):

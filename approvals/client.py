@@ -1,0 +1,29 @@
+"""WeCom's approvals through the application of the settings."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from notifications.channels.base import NotConfigured
+from notifications.channels.wechat_api import application
+from spc_site.errors import AppError
+from wecom.app import App
+from wecom.approvals import Approvals, Pace
+
+TIMEOUT_S = 10.0
+
+_PACE = Pace()
+"""One for the process: all its threads share WeCom's limit."""
+
+
+def app() -> App:
+    """Return the application; raises AppError where the settings name none that can be used."""
+    try:
+        return application().client(TIMEOUT_S)
+    except (NotConfigured, ValueError) as error:
+        raise AppError("wecom_not_configured", _("不能读取审批：%(why)s") % {"why": error}) from error
+
+
+def approvals() -> Approvals:
+    """Return the approvals that the application may see; raises AppError like `app`."""
+    return Approvals(app(), pace=_PACE)

@@ -1,0 +1,94 @@
+"""Fetch the files of forms at once, and keep them: WeCom forgets them after three days."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Min
+
+from approvals import client
+from approvals.choices import FileState
+from approvals.models import ApprovalFile
+from approvals.services.reading import AFTER_LIMIT, PAUSES, in_words
+from spc_site import clock
+from spc_site.errors import AppError
+from spc_site.jobs import Budget
+from spc_site.lib.hashing import content_hash
+from wecom.app import App
+from wecom.download import Download, get_media
+from wecom.errors import Action
+
+KEPT_BY_WECOM = timedelta(days=3)
+_MORE_PAUSES = (*PAUSES, timedelta(hours=4), timedelta(hours=12), timedelta(hours=24))
+_AT_ONCE = 20
+_DRAIN_S = 60.0
+
+
+def has_due() -> bool:
+    """Tell whether a file waits to be fetched. One query."""
+    return _due(clock.now()).exists()
+
+
+def oldest_due() -> datetime | None:
+    """Return since when the oldest has been waiting. One query."""
+    found: datetime | None = _due(clock.now()).aggregate(first=Min("next_at"))["first"]
+    return found
+
+
+def _due(at: datetime) -> Any:
+    return ApprovalFile.objects.filter(state=FileState.WAITING, next_at__lte=at)
+
+
+def fetch_due(*, budget: Budget | None = None) -> int:
+    """Fetch the files that are due; return how many there were."""
+    budget = budget or Budget(_DRAIN_S)
+    done = 0
+    while budget and (files := list(_due(clock.now()).order_by("next_at", "pk")[:_AT_ONCE])):
+        try:
+            app = client.app()
+        except AppError as error:
+            for file in files:
+                _put_off(file, error.message)
+            continue
+        for file in files:
+            _fetch(app, file)
+            done += 1
+    return done
+
+
+def _fetch(app: App, file: ApprovalFile) -> None:
+    found = get_media(app, file.file_id)
+    if found.outcome.ok:
+        _store(file, found)
+    elif found.outcome.action is Action.WAIT:
+        ApprovalFile.objects.filter(pk=file.pk).update(next_at=clock.now() + AFTER_LIMIT)
+    elif found.outcome.action in (Action.MESSAGE_DEAD, Action.UPLOAD):  # unknown, or forgotten by WeCom
+        ApprovalFile.objects.filter(pk=file.pk, state=FileState.WAITING).update(
+            state=FileState.DEAD, next_at=None, error=in_words(found.outcome)
+        )
+    else:
+        _put_off(file, in_words(found.outcome))
+
+
+def _store(file: ApprovalFile, found: Download) -> None:
+    ApprovalFile.objects.filter(pk=file.pk, state=FileState.WAITING).update(
+        state=FileState.STORED,
+        name=found.name,
+        data=found.data,
+        size=len(found.data),
+        sha256=content_hash(found.data),
+        next_at=None,
+        error="",
+    )
+
+
+def _put_off(file: ApprovalFile, why: str) -> None:
+    attempts = file.attempts + 1
+    is_over = attempts > len(_MORE_PAUSES)
+    ApprovalFile.objects.filter(pk=file.pk, state=FileState.WAITING).update(
+        attempts=attempts,
+        error=why[:500],
+        state=FileState.DEAD if is_over else FileState.WAITING,
+        next_at=None if is_over else clock.now() + _MORE_PAUSES[attempts - 1],
+    )
