@@ -102,6 +102,7 @@ class MappingRow:
 
     index: int
     rule: Rule
+    parts: list[tuple[str, str | Promise]]
     control: str
     value: str
     problem: str
@@ -161,9 +162,9 @@ _WITH_PATH = frozenset({Source.CONTROL, Source.APPROVAL, Source.SUM, Source.COUN
 
 
 def part_choices(kind: str) -> list[tuple[str, str | Promise]]:
-    """Return the parts that a value of this kind of control has; all of them where the kind is not known."""
-    names = PARTS.get(kind, ()) if kind else [name for name in PART_NAMES if name]
-    return [("", PART_NAMES[""]), *((name, PART_NAMES.get(name, name)) for name in names if name != "text")]
+    """Return the parts that a value of this kind of control has, the whole first; none where it has none."""
+    names = [name for name in PARTS.get(kind, ()) if name != "text"]
+    return [("", PART_NAMES[""]), *((name, PART_NAMES[name]) for name in names)] if names else []
 
 
 def approval_part_names() -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ def check(request: HttpRequest, code: str) -> HttpResponse:
     if found is None:
         return _sealed(render(request, "contracts/check_unknown.html", status=404))
     return _sealed(
-        render(request, "contracts/check.html", {"contract": found.contract, "version": found.version})
+        render(request, "contracts/check.html", {"contract": found.contract, "document": found.version})
     )
 
 

@@ -131,6 +131,7 @@ class _Editor:
                 forms.MappingRow(
                     index=index,
                     rule=rule,
+                    parts=forms.part_choices(rule.kind),
                     control=f"{control.title} · {control.kind}" if control else "",
                     value=value,
                     problem=problems.get(name, ""),
@@ -208,9 +209,9 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
                 return redirect(_address(row, editor))
     editor.preview = _tried(editor)
     context = {
-        "version": row,
+        "row": row,
         "editor": editor,
-        "rows": editor.rows(),
+        "mapping_rows": editor.rows(),
         "controls": editor.controls(),
         "findings": [
             finding
@@ -226,7 +227,6 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
         "text": reading.text_of(editor.preview.document) if editor.preview.document else [],
         "sources": forms.SOURCES.items(),
         "writings": forms.WRITINGS.items(),
-        "parts": forms.PART_NAMES.items(),
         "roles": [(role, label, editor.roles.get(role, "")) for role, label in ROLES.items()],
         "check": editor.checks[0] if editor.checks else Check(total=""),
         "can_change": can_change,

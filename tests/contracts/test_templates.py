@@ -188,7 +188,7 @@ def test_a_template_goes_from_upload_to_use_on_the_pages(client: Client) -> None
     activate = reverse("contracts:activate", args=[version.pk])
     assert "另一人启用" in client.post(activate, follow=True).content.decode()
     client.force_login(second)
-    assert client.post(activate, follow=True).context["version"].state == TemplateState.ACTIVE
+    assert client.post(activate, follow=True).context["row"].state == TemplateState.ACTIVE
     generation.generate_due()
     contract.refresh_from_db()
     assert contract.number.endswith("-0001")
