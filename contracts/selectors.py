@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
+from approvals.models import Approval
 from contracts import formats
 from contracts.choices import OPEN, ContractState, TemplateState
 from contracts.mapping import Facts, read_form
@@ -107,6 +108,8 @@ def trouble_count(user: Any) -> int:
 
 # --- templates ----------------------------------------------------------------------------------
 
+_MOST_SAMPLES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class TemplateRow:
@@ -172,25 +175,33 @@ class Sample:
 
 
 def sample_approvals(template: ContractTemplate) -> list[Sample]:
-    """Return the newest approvals of the template's kind; one query."""
+    """Return the newest approvals of the template's kind, in whatever state; two queries."""
     if not template.wecom_template_id:
         return []
-    rows = Contract.objects.filter(template__wecom_template_id=template.wecom_template_id).order_by("-pk")
-    found: dict[str, Sample] = {}
-    for row in rows[:_MOST_SAMPLES]:
+    made = Contract.objects.filter(template__wecom_template_id=template.wecom_template_id).order_by("-pk")
+    found = {
+        row.sp_no: Sample(
+            sp_no=row.sp_no,
+            applicant=row.applicant,
+            applicant_id=row.applicant_id,
+            department=row.department,
+            applied_at=row.applied_at,
+            granted_at=row.granted_at,
+            detail=row.detail,
+        )
+        for row in made[:_MOST_SAMPLES]
+    }
+    for approval in Approval.objects.filter(template_id=template.wecom_template_id)[:_MOST_SAMPLES]:
         found.setdefault(
-            row.sp_no,
+            approval.sp_no,
             Sample(
-                sp_no=row.sp_no,
-                applicant=row.applicant,
-                applicant_id=row.applicant_id,
-                department=row.department,
-                applied_at=row.applied_at,
-                granted_at=row.granted_at,
-                detail=row.detail,
+                sp_no=approval.sp_no,
+                applicant=approval.applicant_id,
+                applicant_id=approval.applicant_id,
+                department=approval.department,
+                applied_at=approval.applied_at,
+                granted_at=approval.changed_at,
+                detail=approval.detail,
             ),
         )
     return list(found.values())
-
-
-_MOST_SAMPLES = 20

@@ -15,6 +15,7 @@ from contracts.mapping.applying import (
 )
 from contracts.mapping.controls import Control, Form, OddValue, read_form
 from contracts.mapping.conversions import CONVERSIONS, Conversion, convert
+from contracts.mapping.proposing import propose
 from contracts.mapping.rules import PARTS, Rule, Source
 from contracts.mapping.samples import sample_detail
 
@@ -34,6 +35,7 @@ __all__ = [
     "apply",
     "convert",
     "problems_of_rules",
+    "propose",
     "read_form",
     "sample_detail",
     "with_number",

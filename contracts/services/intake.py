@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
+from accounts.models import Profile
+from approvals.choices import Status
+from approvals.models import Approval
 from contracts.choices import EventKind
 from contracts.mapping import read_form
 from contracts.models import Contract, ContractTemplate
 from contracts.services import acts, states
 from spc_site import clock, jobs
 
-GRANTED, WITHDRAWN_AFTER_GRANT, DELETED, PAID = 2, 6, 7, 10
-"""`sp_status` of an approval's detail (WeCom, page 91983)."""
-
-MAKES_A_CONTRACT = frozenset({GRANTED, PAID})
-ENDS_A_CONTRACT = frozenset({WITHDRAWN_AFTER_GRANT, DELETED})
+MAKES_A_CONTRACT = frozenset({Status.GRANTED, Status.PAID})
+ENDS_A_CONTRACT = frozenset({Status.WITHDRAWN_AFTER_GRANT, Status.DELETED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,44 @@ class ApprovalFacts:
     applicant: str = ""
     department: str = ""
     granted_at: datetime | None = None
+
+
+def facts_of(approval: Approval) -> ApprovalFacts:
+    """Return what contracts need to know of an approval; the applicant's name comes from the account."""
+    profile = (
+        Profile.objects.select_related("user").filter(wecom_userid=approval.applicant_id.casefold()).first()
+        if approval.applicant_id
+        else None
+    )
+    return ApprovalFacts(
+        corp=approval.corp,
+        sp_no=approval.sp_no,
+        template_id=approval.template_id,
+        status=approval.status,
+        detail=approval.detail,
+        applicant_id=approval.applicant_id,
+        applicant=profile.user.get_full_name() if profile else "",
+        department=approval.department,
+    )
+
+
+def without_contract(template: ContractTemplate) -> QuerySet[Approval]:
+    """Return the granted approvals of a template's kind that it made no contract of."""
+    made = Contract.objects.filter(corp=OuterRef("corp"), sp_no=OuterRef("sp_no"), template=template)
+    granted = Approval.objects.filter(
+        template_id=template.wecom_template_id, status__in=MAKES_A_CONTRACT
+    ).exclude(template_id="")
+    return granted.exclude(Exists(made))
+
+
+def catch_up(template: ContractTemplate) -> list[Contract]:
+    """Make contracts of the approvals that were granted before the template was there."""
+    with transaction.atomic():
+        return [
+            contract
+            for approval in without_contract(template).order_by("pk")
+            for contract in take_in(facts_of(approval))
+        ]
 
 
 def take_in(approval: ApprovalFacts) -> list[Contract]:
@@ -81,7 +121,7 @@ def _granted(approval: ApprovalFacts) -> list[Contract]:
 
 
 def _ended(approval: ApprovalFacts) -> list[Contract]:
-    reason = _("审批已撤销") if approval.status == WITHDRAWN_AFTER_GRANT else _("审批已删除")
+    reason = _("审批已撤销") if approval.status == Status.WITHDRAWN_AFTER_GRANT else _("审批已删除")
     ended = []
     for contract in Contract.objects.filter(corp=approval.corp, sp_no=approval.sp_no):
         if acts.void_if_possible(contract, reason=reason):

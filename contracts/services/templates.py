@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from approvals.services import reconciling
 from contracts import archive, mapping, wording
 from contracts.choices import OPEN, ContractState, TemplateState
 from contracts.docx import BadPlaceholder, DocxError, Fields, check_package, compile_template, lint
@@ -30,6 +31,14 @@ STOPPING_FINDINGS = frozenset({"undeclared_field", "bad_placeholder", "tracked_c
 
 SAMPLE_NUMBER = "HT-示例-0001"
 _MOST_BYTES = 20 << 20
+
+
+def save_template(template: ContractTemplate) -> ContractTemplate:
+    """Store a kind of contract; lost events of its approvals are looked for from now on."""
+    template.save()
+    if template.wecom_template_id and template.is_enabled:
+        reconciling.watch(template.wecom_template_id, template.name)
+    return template
 
 
 # --- files --------------------------------------------------------------------------------------

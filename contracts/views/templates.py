@@ -21,7 +21,7 @@ from contracts import archive, forms, mapping, selectors, wording
 from contracts.mapping import Check, Form, Rule, Source
 from contracts.mappings import ROLES, checks_of, rules_of
 from contracts.models import ContractTemplate, ContractTemplateVersion, MappingVersion
-from contracts.services import reading, templates
+from contracts.services import intake, reading, templates
 from spc_site.errors import AppError
 
 may_view = permission_required("contracts.view_contracttemplate", raise_exception=True)
@@ -53,7 +53,7 @@ def edit_template(request: HttpRequest, pk: int) -> HttpResponse:
 def _edit(request: HttpRequest, row: ContractTemplate) -> HttpResponse:
     form = forms.TemplateForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        saved = form.save()
+        saved = templates.save_template(form.save(commit=False))
         messages.success(request, _("已保存。"))
         return redirect(saved)
     return render(request, "contracts/template_form.html", {"form": form, "template": row})
@@ -92,9 +92,20 @@ def template(request: HttpRequest, pk: int) -> HttpResponse:
         "versions": row.versions.select_related("uploaded_by", "activated_by"),
         "form": form,
         "waiting": templates.waiting_count(row),
+        "missing": intake.without_contract(row).count() if can_change else 0,
         "can_change": can_change,
     }
     return render(request, "contracts/template.html", context)
+
+
+@require_POST
+@may_change
+def catch_up(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make contracts of the approvals that were granted before."""
+    row = get_object_or_404(ContractTemplate, pk=pk)
+    made = intake.catch_up(row)
+    messages.success(request, _("已为 %(count)d 个审批建立合同，正在生成。") % {"count": len(made)})
+    return redirect(row)
 
 
 # --- one version --------------------------------------------------------------------------------
@@ -162,9 +173,12 @@ def _editor(request: HttpRequest, version: ContractTemplateVersion) -> _Editor:
     samples = selectors.sample_approvals(version.template)
     asked = request.GET.get("approval", "")
     sample = next((one for one in samples if one.sp_no == asked), samples[0] if samples else None)
+    rules = rules_of(saved) if saved else []
+    if saved is None and sample is not None:
+        rules = mapping.propose(version.fields, mapping.read_form(sample.detail))
     return _Editor(
         version=version,
-        rules=rules_of(saved) if saved else [],
+        rules=rules,
         checks=checks_of(saved) if saved else [],
         roles=dict(saved.roles) if saved else {},
         saved=saved,
@@ -208,6 +222,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
                 messages.success(request, _("映射已保存。"))
                 return redirect(_address(row, editor))
     editor.preview = _tried(editor)
+    faults = wording.problems(mapping.problems_of_rules(editor.rules, row.fields, editor.checks))
     context = {
         "row": row,
         "editor": editor,
@@ -222,8 +237,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
             for finding in row.lint
         ],
         "troubles": row.trouble.splitlines(),
-        "tried": wording.problems(mapping.problems_of_rules(editor.rules, row.fields, editor.checks))
-        + editor.preview.troubles,
+        "tried": faults or editor.preview.troubles,
         "text": reading.text_of(editor.preview.document) if editor.preview.document else [],
         "sources": forms.SOURCES.items(),
         "writings": forms.WRITINGS.items(),

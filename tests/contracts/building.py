@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from approvals.choices import Status
 from contracts.choices import Reset
 from contracts.mapping import Check, Rule
 from contracts.models import Contract, ContractTemplate, ContractTemplateVersion, NumberSeries
@@ -49,7 +50,7 @@ ROLES = {"party_a": "甲方", "party_b": "乙方", "amount": "总额", "expires_
 def series(**fields: Any) -> NumberSeries:
     number = next(_numbers)
     return NumberSeries.objects.create(
-        **{"name": f"采购{number}", "prefix": f"HT{number}", "reset": Reset.YEAR, **fields}
+        **{"name": f"采购{number}", "prefix": f"H{number}T", "reset": Reset.YEAR, **fields}
     )
 
 
@@ -103,7 +104,7 @@ def approval_detail(
     )
 
 
-def approval(sp_no: str = "", *, status: int = intake.GRANTED, **fields: Any) -> intake.ApprovalFacts:
+def approval(sp_no: str = "", *, status: int = Status.GRANTED, **fields: Any) -> intake.ApprovalFacts:
     fields = {
         "template_id": WECOM_TEMPLATE,
         "detail": approval_detail(),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 
+from approvals.choices import Status
 from contracts import archive
 from contracts.choices import ContractState, VersionState
 from contracts.models import ArchivedFile, Contract, ContractVersion
@@ -78,13 +79,13 @@ def test_repeats_and_comments_after_the_grant_make_one_contract() -> None:
     building.active_version()
     first = intake.take_in(building.approval("1"))
     again = intake.take_in(building.approval("1"))
-    paid = intake.take_in(building.approval("1", status=intake.PAID))
+    paid = intake.take_in(building.approval("1", status=Status.PAID))
     assert (len(first), again, paid) == (1, [], [])
     assert generation.generate_due() == 1
     assert generation.generate_due() == 0
     assert generation.generate(first[0]).state == ContractState.GENERATED
     assert ContractVersion.objects.count() == 1
-    intake.take_in(building.approval("2", status=intake.PAID))  # the grant was lost
+    intake.take_in(building.approval("2", status=Status.PAID))  # the grant was lost
     assert Contract.objects.count() == 2
 
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Profile
+from approvals.choices import Status
 from contracts import archive
 from contracts.choices import ContractState, VersionState
 from contracts.models import ArchivedFile, Contract, Delivery, DownloadLog, Reminder
@@ -67,7 +68,8 @@ def test_applicant_and_group_get_the_file_and_the_receipts_come_back(wecom: Sand
         ("robot", "file"),
         ("robot", "markdown"),
     ]
-    assert any(contract.number in one.content and "150.50" in one.content for one in wecom.messages)
+    words = [one.content for one in wecom.messages if one.msgtype == "markdown"]
+    assert [contract.number in one and "150.50" in one for one in words] == [True, True]
     deliveries = list(Delivery.objects.order_by("pk"))
     assert [(one.recipient, one.target, one.was_received) for one in deliveries] == [
         ("applicant", "Wang.Min", True),
@@ -131,7 +133,7 @@ def test_a_message_that_cannot_be_queued_leaves_the_contract_archived(
     assert not Delivery.objects.exists()
 
 
-@pytest.mark.parametrize("status", [intake.WITHDRAWN_AFTER_GRANT, intake.DELETED])
+@pytest.mark.parametrize("status", [Status.WITHDRAWN_AFTER_GRANT, Status.DELETED])
 def test_a_withdrawn_approval_voids_the_contract_and_tells_whoever_has_it(status: int) -> None:
     contract = made()
     buyer = builders.person("合同管理员", username="li.lei")
@@ -155,7 +157,7 @@ def test_a_withdrawn_approval_voids_the_contract_and_tells_whoever_has_it(status
 def test_an_approval_withdrawn_before_its_contract_was_made_leaves_no_number_and_no_message() -> None:
     building.active_version()
     contract = building.granted()
-    intake.take_in(building.approval(contract.sp_no, status=intake.WITHDRAWN_AFTER_GRANT))
+    intake.take_in(building.approval(contract.sp_no, status=Status.WITHDRAWN_AFTER_GRANT))
     assert generation.generate_due() == 0
     contract.refresh_from_db()
     assert generation.generate(contract).state == ContractState.VOID

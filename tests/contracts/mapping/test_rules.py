@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.formats import capital_amount, fen_to_yuan
-from contracts.mapping import Check, Rule, apply, problems_of_rules, read_form, sample_detail, with_number
+from contracts.mapping import (
+    Check,
+    Rule,
+    apply,
+    problems_of_rules,
+    propose,
+    read_form,
+    sample_detail,
+    with_number,
+)
 from tests.contracts.forms import FACTS, control, form, table
 
 AMOUNTS = [
@@ -159,3 +168,16 @@ def test_the_number_comes_last() -> None:
     mapped = apply(rules, form(), FACTS)
     assert mapped.values == {"甲方": "甲"}
     assert with_number(mapped.values, rules, "HT-1") == {"编号": "HT-1", "甲方": "甲"}
+
+
+def test_fields_are_proposed_the_controls_that_are_titled_like_them() -> None:
+    of = form(
+        control("Text", "t", {"text": "甲"}, title="乙方"),
+        control("Money", "m", {"new_money": "1"}, title="总额"),
+        table("T", [[control("Date", "d", {}, title="交期")]], title="明细"),
+    )
+    assert propose(["编号", "乙方", "总额", "明细.交期"], of) == [
+        Rule("乙方", path="t", kind="Text"),
+        Rule("总额", path="m", kind="Money", conversion="yuan"),
+        Rule("明细.交期", path="T/d", kind="Date", conversion="date_chinese"),
+    ]
