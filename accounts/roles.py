@@ -73,6 +73,34 @@ _CONTRACTS = (
     "contracts.delete_outboundwebhook",
 )
 
+_ENERGY_VIEW = tuple(
+    f"energy.view_{name}"
+    for name in (
+        "attachment",
+        "conversionfactor",
+        "device",
+        "devicegroup",
+        "energydailysummary",
+        "energytype",
+        "outputday",
+        "tariff",
+    )
+)
+_ENERGY_CHANGE = tuple(
+    f"energy.{verb}_{name}"
+    for verb in ("add", "change")
+    for name in (
+        "attachment",
+        "calendarday",
+        "conversionfactor",
+        "groupfigure",
+        "outputday",
+        "powerfactor",
+        "tariff",
+        "tariffprice",
+        "tariffspan",
+    )
+)
 
 SUPPLIER = "供应商"
 """The role of people who belong to a supplier: they see what is theirs, whatever else they may."""
@@ -127,7 +155,7 @@ ROLES: tuple[Role, ...] = (
         ),
     ),
     Role(SUPPLIER, "只看自己的报告", ()),
-    Role("能源管理员", "配额与能耗", _ALARM_WORK + _ALARM_VIEW),
+    Role("能源管理员", "配额与能耗", _ALARM_WORK + _ALARM_VIEW + _ENERGY_VIEW + _ENERGY_CHANGE),
     Role(
         "通知管理员",
         "模板、渠道、配置、发送记录与重发",

@@ -26,7 +26,7 @@ from energy.models import (
     UpstreamLink,
     VirtualPart,
 )
-from energy.services import days, months, quotas
+from energy.services import days, months, quotas, structure
 from spc_site import clock
 
 _DECIDING = {
@@ -63,13 +63,34 @@ def mark_on_part_of_tariff(
 
 
 @_connect(CalendarDay, "calendar_day")
+def mark_on_calendar(sender: type, instance: CalendarDay, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        months.mark_due()
+
+
 @_connect(Attachment, "attachment")
 @_connect(UpstreamLink, "upstream_link")
 @_connect(VirtualPart, "virtual_part")
 @_connect(DeviceGroup, "device_group")
 def mark_on_structure(sender: type, instance: Any, raw: bool = False, **kwargs: Any) -> None:
     if not raw:
-        months.mark_due()
+        structure.changed()
+
+
+@_connect(Device, "place_of_device")
+def mark_on_place_of_device(
+    sender: type,
+    instance: Device,
+    created: bool = True,
+    update_fields: Any = None,
+    raw: bool = False,
+    **kwargs: Any,
+) -> None:
+    is_state_alone = (
+        not created and update_fields is not None and not {"energy_type", "code"} & set(update_fields)
+    )
+    if not raw and not is_state_alone:
+        structure.changed()
 
 
 @_connect(Attachment, "attachment_of_quotas")

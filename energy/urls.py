@@ -6,7 +6,7 @@ from datetime import date
 
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from energy.views import quotas
+from energy.views import costs, devices, quotas, tree
 
 
 class Day:
@@ -29,4 +29,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", quotas.board, name="quotas"),
     path("quotas/<int:pk>", quotas.quota, name="quota"),
     path("quotas/<int:pk>/<day:first>", quotas.quota, name="quota_period"),
+    path("groups/", tree.group_tree, name="groups"),
+    path("groups/<int:pk>/", tree.group, name="group"),
+    path("groups/<int:pk>/attach", tree.attach, name="attach"),
+    path("groups/<int:pk>/move/<int:attachment>", tree.move, name="move"),
+    path("devices/", devices.device_list, name="devices"),
+    path("devices/<int:pk>/", devices.device, name="device"),
+    path("costs/", costs.costs, name="costs"),
+    path("demand/", costs.demand, name="demand"),
+    path("units/", costs.units, name="units"),
+    path("units/add", costs.add_output, name="add_output"),
+    path("units/import", costs.import_output, name="import_output"),
+    path("conversion/", costs.conversion, name="conversion"),
+    path("ranking/", costs.ranking, name="ranking"),
 ]

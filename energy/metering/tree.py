@@ -244,7 +244,8 @@ def product(signs: np.ndarray, amounts: np.ndarray) -> np.ndarray:
     largest = int(np.abs(amounts).max(initial=0)) * signs.shape[1]
     if largest >= 2**53:
         return signs.astype(np.int64) @ amounts
-    return np.rint(signs.astype(np.float64) @ amounts.astype(np.float64)).astype(np.int64)
+    exact = signs.astype(np.float64, copy=False) @ amounts.astype(np.float64)
+    return np.rint(exact).astype(np.int64)
 
 
 def unmeasured(plant: Plant, use: np.ndarray, day: date, *, meter: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from energy.models.readings import (
     ReadingDay,
 )
 from energy.models.rules import AlarmRule
+from energy.models.stamps import StructureStamp
 from energy.models.structure import (
     Attachment,
     ConversionFactor,
@@ -68,6 +69,7 @@ __all__ = [
     "ReadingCorrection",
     "ReadingDay",
     "ReadingProfile",
+    "StructureStamp",
     "Tariff",
     "TariffPrice",
     "TariffSpan",

@@ -214,8 +214,10 @@ class Month(models.Model):
 
 
 class DeviceMonth(models.Model):
-    """The use of one meter in one month: its days summed up, written with them.
+    """The use of one meter in one month: its days together, written with them.
 
+    `days` holds use and covered seconds of each day of the month (`energy.monthly`), `amount` and
+    `covered_s` their sums.
     `bands` (computed later, see `Month`) holds a row of five whole numbers (steps) for each day of
     the month, in the order of `Band`; a row sums up to the day's use exactly. `demand` is the
     largest use of a quarter of an hour (steps), from `demand_at` on.
@@ -230,6 +232,7 @@ class DeviceMonth(models.Model):
     )
     amount = models.BigIntegerField(_("用量（最小计量数）"), default=0)
     covered_s = models.PositiveIntegerField(_("有数据秒数"), default=0)
+    days = models.BinaryField(_("每日用量"), default=b"", editable=False)
     bands = models.BinaryField(_("分时用量"), default=b"", editable=False)
     demand = models.BigIntegerField(_("最大需量（最小计量数）"), null=True, blank=True)
     demand_at = models.DateTimeField(_("发生时刻"), null=True, blank=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -31,12 +31,25 @@ class Curve:
     factors: Factors
 
     def used_between(self, moments: np.ndarray) -> np.ndarray:
-        """Return (k,) steps used from moment to moment; the factors may not change within a piece."""
+        """Return (k,) steps used from moment to moment; the factors may not change within a piece.
+
+        Whole counts, as the days are: pieces of a day add up to it.
+        """
+        return used_between(self.course, moments) * self._factors(moments)
+
+    def finely_between(self, moments: np.ndarray) -> np.ndarray:
+        """Return the same to whole steps: a power is not the rounding of a count to a quarter of an hour."""
+        its = self._factors(moments)
+        use = np.zeros(len(its), dtype=np.int64)
+        for factor in np.unique(its).tolist():
+            here = its == factor
+            use[here] = used_between(replace(self.course, total=self.course.total * factor), moments)[here]
+        return use
+
+    def _factors(self, moments: np.ndarray) -> np.ndarray:
         changes = np.array(self.factors.moments, dtype=np.int64)
         values = np.array(self.factors.values, dtype=np.int64)
-        return (
-            used_between(self.course, moments) * values[np.searchsorted(changes, moments[:-1], side="right")]
-        )
+        return values[np.searchsorted(changes, moments[:-1], side="right")]
 
 
 def curves(devices: Sequence[Device], first: date, last: date) -> dict[int, Curve]:

@@ -72,7 +72,7 @@ def _holds(tariff: Tariff, day: date) -> bool:
 def _rate(tariff: Tariff) -> Rate:
     prices = {price.band: price.price for price in tariff.prices.all()}
     flat = prices.get(Band.FLAT, Decimal(0))
-    spans = [
+    spans = tuple(
         Span(
             BANDS.index(Band(span.band)),
             span.begins.hour * 60 + span.begins.minute,
@@ -81,5 +81,5 @@ def _rate(tariff: Tariff) -> Rate:
             _ON_WORKDAYS[DayClass(span.day_class)],
         )
         for span in tariff.spans.all()
-    ]
+    )
     return Rate(tariff, tuple(prices.get(band, flat) for band in BANDS), Timetable(spans, rest=FLAT))

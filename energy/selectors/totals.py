@@ -1,7 +1,7 @@
 """The use of devices and groups over a period.
 
-A period is parted where the structure changes and where a month begins. A part that is a whole
-month comes from `DeviceMonth`, which is written with the days, every other from the days.
+A period is parted where the structure changes and where a month begins. Everything comes from
+`DeviceMonth`, which is written with the days: a row for each meter and month.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Case, IntegerField, Q, QuerySet, Sum, Value, When
+from django.db.models import QuerySet
 
-from energy.metering import midnights, shares, with_virtual
+from energy.metering import Shares, midnights, with_virtual
 from energy.metering.tree import product
-from energy.models import DeviceMonth, EnergyDailySummary, EnergyType
-from energy.selectors.structure import PlantMap, plant_of
+from energy.models import DeviceMonth, EnergyType
+from energy.monthly import days_of
+from energy.selectors.kept import kept_plant, kept_shares, structure_mark
+from energy.selectors.structure import PlantMap
 from spc_site.bulk import collector_paused
 
 Part = tuple[date, date]
@@ -36,6 +38,10 @@ class Totals:
     own         (g, m) what counts for a group on the last day: 1, -1 (taken off) or 0
     group_covered, group_expected  (g,) seconds of the meters that count for each group
     length_s    seconds of the period
+    parts       stretches of days, each within one month: first day and the day after the last
+    group_parts (g, p) use of each group in each part
+    device_parts (m, p) use of each device in each part
+    spans       what counts for each group, between two changes of structure
     """
 
     plant: PlantMap
@@ -48,38 +54,58 @@ class Totals:
     group_expected: np.ndarray
     own: np.ndarray
     length_s: int
+    parts: Sequence[Part]
+    group_parts: np.ndarray
+    device_parts: np.ndarray
+    spans: Sequence[Shares]
 
 
-def totals(energy_type: EnergyType, first: date, last: date, *, plant: PlantMap | None = None) -> Totals:
-    """Return the use of all devices and groups. Eight queries, three with the plant given."""
-    plant = plant or plant_of(energy_type)
+def totals(
+    energy_type: EnergyType,
+    first: date,
+    last: date,
+    *,
+    cuts: Sequence[date] = (),
+) -> Totals:
+    """Return the use of all devices and groups. Three queries, five more unless the structure is kept.
+
+    `cuts` are more days at which a part shall begin.
+    """
+    mark = structure_mark()
+    plant = kept_plant(energy_type, mark)
     structure = plant.plant
-    spans = shares(structure, first, last)
-    parts = _parts(first, last, [span.start for span in spans])
+    spans = kept_shares(energy_type, plant, mark, first, last)
+    within = [day for day in cuts if first < day <= last]
+    parts = _parts(first, last, [*(span.start for span in spans), *within])
     amounts, covered = _sums(energy_type, parts, plant)
     filled = with_virtual(structure, amounts)
     covered = covered_with_virtual(plant, covered)
     zone = ZoneInfo(settings.TIME_ZONE)
-    groups, group_covered, group_expected = np.zeros((3, len(structure.parents)), dtype=np.int64)
+    group_parts = np.zeros((len(structure.parents), len(parts)), dtype=np.int64)
+    group_covered, group_expected = np.zeros((2, len(structure.parents)), dtype=np.int64)
     borders = midnights(first, last, zone)
     for span in spans:
         here = [place for place, (start, _stop) in enumerate(parts) if span.start <= start < span.end]
-        groups += product(span.signs, filled[:, here].sum(axis=1))
+        group_parts[:, here] = product(span.signs, filled[:, here])
         counted = np.abs(span.signs)
         group_covered += product(counted, covered[:, here].sum(axis=1))
         seconds = borders[(span.end - first).days] - borders[(span.start - first).days]
-        group_expected += counted.sum(axis=1, dtype=np.int64) * seconds
+        group_expected += counted.sum(axis=1).astype(np.int64) * seconds
     return Totals(
         plant,
         first,
         last,
         filled.sum(axis=1),
         covered.sum(axis=1),
-        groups,
+        group_parts.sum(axis=1),
         group_covered,
         group_expected,
         spans[-1].signs,
         int(borders[-1] - borders[0]),
+        parts,
+        group_parts,
+        filled,
+        spans,
     )
 
 
@@ -113,55 +139,50 @@ def _parts(first: date, last: date, changes: Sequence[date]) -> list[Part]:
 
 def _sums(energy_type: EnergyType, parts: Sequence[Part], plant: PlantMap) -> tuple[np.ndarray, np.ndarray]:
     """Return (m, p) use and covered seconds of each device in each part. At most two queries."""
-    whole = {
-        start: place
-        for place, (start, end) in enumerate(parts)
-        if start.day == 1 and end == next_month(start)
-    }
+    whole: dict[date, int] = {}
+    pieces: dict[date, list[tuple[int, slice]]] = {}
+    for place, (start, end) in enumerate(parts):
+        month = month_of(start)
+        if start == month and end == next_month(month):
+            whole[month] = place
+        else:
+            days = slice((start - month).days, (end - month).days)
+            pieces.setdefault(month, []).append((place, days))
     amounts, covered = np.zeros((2, len(plant.devices), len(parts)), dtype=np.int64)
+    stored = DeviceMonth.objects.filter(energy_type=energy_type).order_by()
     with collector_paused():
-        rows = _of_months(energy_type, whole)
-        rows += _of_days(energy_type, {n: part for n, part in enumerate(parts) if n not in whole.values()})
-        for place, device, amount, seconds in rows:
-            row = plant.devices.get(device)
-            if row is not None:
-                amounts[row, place], covered[row, place] = amount, seconds
+        if whole:
+            rows = stored.filter(month__in=whole).values_list("month", "device_id", "amount", "covered_s")
+            for month, device, amount, seconds in rows:
+                row = plant.devices.get(device)
+                if row is not None:
+                    amounts[row, whole[month]], covered[row, whole[month]] = amount, seconds
+        if pieces:
+            _add_pieces(stored, pieces, plant, amounts, covered)
     return amounts, covered
 
 
-def _of_months(energy_type: EnergyType, months: Mapping[date, int]) -> list[tuple[int, int, int, int]]:
-    """Return (part, device, use, covered seconds) of whole months. At most one query."""
-    if not months:
-        return []
-    rows = DeviceMonth.objects.filter(energy_type=energy_type, month__in=months).order_by()
-    return [
-        (months[month], device, amount, seconds)
-        for month, device, amount, seconds in rows.values_list("month", "device_id", "amount", "covered_s")
-    ]
-
-
-def _of_days(energy_type: EnergyType, parts: Mapping[int, Part]) -> list[tuple[int, int, int, int]]:
-    return sums_of_days(EnergyDailySummary.objects.filter(energy_type=energy_type), parts)
-
-
-def sums_of_days(
-    days: QuerySet[EnergyDailySummary], parts: Mapping[int, Part]
-) -> list[tuple[int, int, int, int]]:
-    """Return (part, device, use, covered seconds) of the given days by parts. At most one query."""
-    if not parts:
-        return []
-    within = Q()
-    for start, end in parts.values():
-        within |= Q(date__gte=start, date__lt=end)
-    part = Case(
-        *(When(date__gte=start, date__lt=end, then=Value(place)) for place, (start, end) in parts.items()),
-        output_field=IntegerField(),
-    )
-    found = days.filter(within).order_by().annotate(part=part).values_list("part", "device_id")
-    return [
-        (int(place), device, int(amount), int(seconds))
-        for place, device, amount, seconds in found.annotate(Sum("amount"), Sum("covered_s"))
-    ]
+def _add_pieces(
+    stored: QuerySet[DeviceMonth],
+    pieces: Mapping[date, list[tuple[int, slice]]],
+    plant: PlantMap,
+    amounts: np.ndarray,
+    covered: np.ndarray,
+) -> None:
+    """Add the parts that are less than a month, from the days of their months. One query."""
+    found: dict[date, tuple[list[int], list[bytes]]] = {}
+    rows = stored.filter(month__in=pieces).exclude(days=b"").values_list("month", "device_id", "days")
+    for month, device, packed in rows:
+        row = plant.devices.get(device)
+        if row is not None:
+            places, tables = found.setdefault(month, ([], []))
+            places.append(row)
+            tables.append(bytes(packed))
+    for month, (places, tables) in found.items():
+        days = days_of(b"".join(tables)).reshape(len(tables), -1)
+        for place, within in pieces[month]:
+            amounts[places, place] = days["amount"][:, within].sum(axis=1)
+            covered[places, place] = days["covered_s"][:, within].sum(axis=1, dtype=np.int64)
 
 
 def covered_with_virtual(plant: PlantMap, covered: np.ndarray) -> np.ndarray:

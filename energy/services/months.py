@@ -21,11 +21,12 @@ from energy.metering import shares, with_virtual
 from energy.metering.bands import Cuts, apportioned, cuts_of
 from energy.metering.tree import Shares, product
 from energy.models import Device, DeviceMonth, EnergyDailySummary, EnergyType, GroupDemand, Month
+from energy.monthly import DAY
 from energy.selectors.curves import Curve, curves
 from energy.selectors.days import day_matrix
 from energy.selectors.structure import PlantMap, plant_of
 from energy.selectors.tariffs import BANDS, FLAT, day_rates
-from energy.selectors.totals import months_between, next_month, sums_of_days
+from energy.selectors.totals import month_of, months_between, next_month
 from spc_site import clock, jobs
 from spc_site.bulk import upsert_many
 from spc_site.jobs import Budget
@@ -35,25 +36,37 @@ REST = timedelta(minutes=10)
 
 
 def refresh(devices: Iterable[int], first: date, last: date) -> None:
-    """Sum up the months of devices that the days first…last lie in. At most five statements."""
+    """Put the months of devices together that the days first…last lie in. Five statements."""
     wanted = list(devices)
     months = months_between(first, last)
-    days = EnergyDailySummary.objects.filter(device__in=wanted)
-    parts = {place: (month, next_month(month)) for place, month in enumerate(months)}
     types = dict(Device.objects.filter(pk__in=wanted).values_list("pk", "energy_type_id"))
+    rows = EnergyDailySummary.objects.filter(
+        device__in=wanted, date__gte=months[0], date__lt=next_month(months[-1])
+    ).order_by()
+    found: dict[tuple[int, date], np.ndarray] = {}
+    for device, day, amount, covered_s in rows.values_list("device_id", "date", "amount", "covered_s"):
+        month = month_of(day)
+        table = found.get((device, month))
+        if table is None:
+            table = found[device, month] = np.zeros((next_month(month) - month).days, dtype=DAY)
+        table[day.day - 1] = amount, covered_s
     stored = DeviceMonth.objects.filter(device__in=wanted, month__gte=months[0], month__lte=months[-1])
-    stored.update(amount=0, covered_s=0)
-    rows = [
-        DeviceMonth(
-            device_id=device,
-            energy_type_id=types[device],
-            month=months[place],
-            amount=amount,
-            covered_s=seconds,
-        )
-        for place, device, amount, seconds in sums_of_days(days, parts)
-    ]
-    upsert_many(rows, unique=("device", "month"), names=("energy_type", "amount", "covered_s"))
+    stored.update(amount=0, covered_s=0, days=b"")
+    upsert_many(
+        [
+            DeviceMonth(
+                device_id=device,
+                energy_type_id=types[device],
+                month=month,
+                amount=int(table["amount"].sum()),
+                covered_s=int(table["covered_s"].sum()),
+                days=table.tobytes(),
+            )
+            for (device, month), table in found.items()
+        ],
+        unique=("device", "month"),
+        names=("energy_type", "amount", "covered_s", "days"),
+    )
     _mark((energy_type, month) for energy_type in set(types.values()) for month in months)
 
 
@@ -171,7 +184,7 @@ def _pieces(curve: Curve, cuts: Cuts, days: int, quarters: int) -> tuple[np.ndar
     starts = np.searchsorted(cuts.quarter, np.arange(quarters))
     bands = np.zeros(days * len(BANDS), dtype=np.int64)
     np.add.at(bands, cuts.day * len(BANDS) + cuts.band, pieces)
-    return np.add.reduceat(pieces, starts), bands.reshape(days, len(BANDS))
+    return np.add.reduceat(curve.finely_between(cuts.moments), starts), bands.reshape(days, len(BANDS))
 
 
 def _fit(bands: np.ndarray, amounts: np.ndarray, has_data: np.ndarray) -> None:

@@ -35,6 +35,7 @@ nothing can be drawn the chart says so.
 
 from __future__ import annotations
 
+from spc_site.lib.svg.calendar import DayValue, calendar_chart
 from spc_site.lib.svg.control import ControlPanel, Stage, control_chart
 from spc_site.lib.svg.histogram import Curve, histogram, normal_curve
 from spc_site.lib.svg.notes import Note
@@ -55,6 +56,7 @@ __all__ = [
     "Column",
     "ControlPanel",
     "Curve",
+    "DayValue",
     "Labels",
     "LayoutName",
     "Note",
@@ -65,6 +67,7 @@ __all__ = [
     "Trace",
     "Violation",
     "bars",
+    "calendar_chart",
     "control_chart",
     "empty_chart",
     "histogram",

@@ -1,0 +1,1 @@
+"""What energy's pages show: plain dataclasses, finished words, finished SVG. Nothing here queries."""
