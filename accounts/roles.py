@@ -102,6 +102,29 @@ _ENERGY_CHANGE = tuple(
     )
 )
 
+_METER_MODELS = (
+    "energytype",
+    "conversionfactor",
+    "devicegroup",
+    "device",
+    "deviceratio",
+    "attachment",
+    "upstreamlink",
+    "virtualpart",
+    "meterchange",
+    "readingprofile",
+    "alarmrule",
+)
+_METERS = (
+    *(f"energy.{verb}_{name}" for verb in ("view", "add", "change") for name in _METER_MODELS),
+    *(f"energy.delete_{name}" for name in ("deviceratio", "virtualpart", "readingprofile", "alarmrule")),
+    *(f"energy.view_{name}" for name in ("readingday", "readingcorrection", "energydailysummary")),
+    "energy.view_readingbatch",
+    "energy.add_readingbatch",
+    "energy.change_readingbatch",
+)
+
+
 SUPPLIER = "供应商"
 """The role of people who belong to a supplier: they see what is theirs, whatever else they may."""
 
@@ -155,7 +178,11 @@ ROLES: tuple[Role, ...] = (
         ),
     ),
     Role(SUPPLIER, "只看自己的报告", ()),
-    Role("能源管理员", "配额与能耗", _ALARM_WORK + _ALARM_VIEW + _ENERGY_VIEW + _ENERGY_CHANGE),
+    Role(
+        "能源管理员",
+        "配额与能耗",
+        tuple(dict.fromkeys(_ALARM_WORK + _ALARM_VIEW + _ENERGY_VIEW + _ENERGY_CHANGE + _METERS)),
+    ),
     Role(
         "通知管理员",
         "模板、渠道、配置、发送记录与重发",

@@ -1,16 +1,26 @@
-"""The doors through which workers compute the days of meters, their months, and evaluate quotas."""
+"""The doors through which workers compute days and months of meters, watch them, and evaluate quotas."""
 
 from __future__ import annotations
 
 from energy.choices import RunTrigger
-from energy.services import days, months, quotas
+from energy.services import days, months, quotas, watching
 from spc_site.jobs import doorbell, every
 
 
 @doorbell(name="energy.days", queue="slow", is_due=days.has_due, oldest_due=days.oldest_due)
 def compute_days_job() -> int:
-    """Compute the daily use of what has new readings."""
-    return days.compute_due()
+    """Compute the daily use of what has new readings, and hold it against the rules."""
+    done = days.compute_due()
+    if done:
+        watching.evaluate_rules()
+    return done
+
+
+@every(name="energy.watch_meters", seconds=60)
+def watch_meters_job() -> None:
+    """See which meters are silent and which are beyond a rule, also when nothing comes."""
+    watching.watch_connections()
+    watching.evaluate_rules()
 
 
 @doorbell(name="energy.months", queue="slow", is_due=months.has_due, timeout_s=180)

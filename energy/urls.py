@@ -6,7 +6,7 @@ from datetime import date
 
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from energy.views import costs, devices, quotas, tree
+from energy.views import costs, devices, imports, manual, missing, quotas, tree
 
 
 class Day:
@@ -42,4 +42,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("units/import", costs.import_output, name="import_output"),
     path("conversion/", costs.conversion, name="conversion"),
     path("ranking/", costs.ranking, name="ranking"),
+    path("missing/", missing.board, name="missing"),
+    path("import/", imports.upload, name="import"),
+    path("import/<str:upload_id>/", imports.preview, name="import_preview"),
+    path("import/<str:upload_id>/problems/<int:number>", imports.problems, name="import_problems"),
+    path("import-form/<slug:shape>", imports.empty_file, name="import_form"),
+    path("batches/", imports.batches, name="batches"),
+    path("batches/<int:pk>/", imports.batch, name="batch"),
+    path("batches/<int:pk>/undo", imports.undo, name="batch_undo"),
+    path("batches/<int:pk>/photo", imports.photo, name="batch_photo"),
+    path("readings/", manual.choose, name="manual"),
+    path("readings/<int:pk>/", manual.reading, name="manual_reading"),
 ]

@@ -22,6 +22,7 @@ from ninja.openapi.docs import DocsBase
 
 from accounts.api import ManyProblems, TokenAuth
 from alarms.api import router as alarms
+from energy.api import router as readings
 from notifications.api import router as notifications
 from quality.api import router as reports
 from spc_site.errors import AppError, Conflict, NotAllowed
@@ -75,6 +76,7 @@ api = NinjaAPI(
 api.add_router("/reports", reports)
 api.add_router("/notifications", notifications)
 api.add_router("/alarms", alarms)
+api.add_router("/readings", readings)
 
 
 # --- refusals -------------------------------------------------------------------------------

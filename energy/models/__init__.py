@@ -2,6 +2,7 @@
 
 from energy.models.imports import ReadingProfile
 from energy.models.output import GroupFigure, OutputDay
+from energy.models.photos import ReadingPhoto
 from energy.models.quotas import (
     EnergyQuota,
     QuotaDue,
@@ -68,6 +69,7 @@ __all__ = [
     "ReadingBatch",
     "ReadingCorrection",
     "ReadingDay",
+    "ReadingPhoto",
     "ReadingProfile",
     "StructureStamp",
     "Tariff",

@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from energy.choices import Connection, DeviceKind, DeviceStatus, FactorKind, Label, ReadingKind
-from energy.metering import COUNT_LIMIT, Register
+from energy.metering import COUNT_LIMIT, Change, Register
 
 
 class EnergyType(models.Model):
@@ -146,6 +146,12 @@ class Device(models.Model):
         _("使用状态"), max_length=8, choices=DeviceStatus, default=DeviceStatus.IN_USE, db_index=True
     )
     location = models.CharField(_("位置"), max_length=120, blank=True)
+    gateway = models.CharField(
+        _("网关"),
+        max_length=60,
+        blank=True,
+        help_text=_("上送读数的采集网关；网关下的表全部断线时报一条网关断线"),
+    )
     reading_kind = models.CharField(
         _("上送内容"), max_length=8, choices=ReadingKind, default=ReadingKind.REGISTER
     )
@@ -182,6 +188,7 @@ class Device(models.Model):
         _("连接"), max_length=8, choices=Connection, default=Connection.UNKNOWN, db_index=True
     )
     connection_since = models.DateTimeField(_("连接状态自"), null=True, blank=True)
+    returning_since = models.DateTimeField(_("恢复上送自"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
 
     class Meta:
@@ -394,3 +401,7 @@ class MeterChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device} {self.end_count} → {self.start_count}"
+
+    def as_change(self) -> Change:
+        """Return what the arithmetic takes."""
+        return Change(int(self.at.timestamp()), self.end_count, self.start_count)

@@ -247,10 +247,8 @@ def _with_structure(meters: Sequence[_Meter]) -> list[_Meter]:
             continue
         meter.factors = Factors(values, [moment for moment, _ratio in known[1:]])
         good.append(meter)
-    for device, at, end_count, start_count in MeterChange.objects.filter(device__in=by_device).values_list(
-        "device_id", "at", "end_count", "start_count"
-    ):
-        by_device[device].changes.append(Change(int(at.timestamp()), end_count, start_count))
+    for change in MeterChange.objects.filter(device__in=by_device):
+        by_device[change.device_id].changes.append(change.as_change())
     return good
 
 

@@ -8,8 +8,9 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from energy.choices import Way
 from energy.models import Attachment, Device, DeviceGroup, EnergyDailySummary, EnergyType
-from energy.services import months
+from energy.services import months, readings
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY_S = 86400
@@ -60,3 +61,10 @@ def used(device: Device, first: date, *uses: Decimal | int | str, covered_s: int
         for number, use in enumerate(uses)
     )
     months.refresh([device.pk], first, first + timedelta(days=len(uses) - 1))
+
+
+def taken(device: Device, *given: tuple[datetime, Decimal | int]) -> readings.Recorded:
+    """Readings of one device, as a batch of their own."""
+    rows = [readings.Reading(device.code, at, value) for at, value in given]
+    batch_id = f"built{next(_numbers)}"
+    return readings.record(readings.Batch(source="builders", batch_id=batch_id, way=Way.API, readings=rows))

@@ -1,0 +1,119 @@
+"""Energy for programs: readings in batches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+from ninja import Status as Answer
+from ninja.throttling import AuthRateThrottle
+from pydantic import Field, StrictFloat, StrictInt, StrictStr, StringConstraints
+
+from accounts.api import REFUSALS, caller, require
+from energy.choices import Way
+from energy.services import readings
+from energy.services.readings import MOST_IN_REQUEST, Batch, Reading, Recorded
+
+router = Router(tags=["energy"])
+
+MOST_BATCHES = "600/m"
+"""Batches per token and web process: a gateway for each of many meters."""
+
+
+class ReadingIn(Schema):
+    meter: str = Field(max_length=60, description="表的代码")
+    at: str = Field(max_length=40, description="时刻，ISO 8601；没有时区的按北京时间")
+    value: StrictInt | StrictFloat | StrictStr = Field(
+        description="表上显示的数（未乘倍率），以能源单位计；累计读数或区间用量，按该表的设置"
+    )
+
+
+class BatchIn(Schema):
+    batch_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)] = Field(
+        description="批号；同一来源同一批号只收一次，重发得到第一次的回答"
+    )
+    source: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] = Field(
+        "", description="同一令牌下区分网关；批号在其内唯一"
+    )
+    label: Literal["", "end", "start", "end_of_day"] = Field(
+        "", description="时间的含义：区间结束、开始、或 24:00 写作当日 0:00；不填按各表的设置"
+    )
+    readings: list[ReadingIn] = Field(min_length=1, max_length=MOST_IN_REQUEST)
+
+
+class RejectionOut(Schema):
+    index: int = Field(description="在请求中的序号，从 0 起")
+    meter: str
+    at: str
+    value: str
+    code: str
+    message: str
+
+
+class BatchOut(Schema):
+    """What came of a batch; readings that were refused do not keep the rest out."""
+
+    id: int
+    batch_id: str
+    is_repeated: bool
+    taken: int
+    corrected: int
+    unchanged: int
+    rejected: int
+    rejections: list[RejectionOut]
+    first_at: datetime | None
+    last_at: datetime | None
+    received_at: datetime
+
+
+@router.post(
+    "",
+    response={201: BatchOut, 200: BatchOut, **REFUSALS},
+    throttle=[AuthRateThrottle(MOST_BATCHES)],
+    summary="一批读数：逐条检查，拒绝的列出，其余写入；重发无害",
+)
+def post_readings(request: HttpRequest, batch: BatchIn) -> Answer[dict[str, Any]]:
+    require(request, "energy.add_readingbatch")
+    user = caller(request)
+    recorded = readings.record(
+        Batch(
+            source="/".join(part for part in ("api", user.get_username()[:30], batch.source) if part),
+            batch_id=batch.batch_id,
+            way=Way.API,
+            readings=[
+                Reading(one.meter, one.at, one.value, str(index)) for index, one in enumerate(batch.readings)
+            ],
+            who=user,
+            label=batch.label,
+        )
+    )
+    return Answer(200 if recorded.is_repeated else 201, _answer(recorded, batch.batch_id))
+
+
+def _answer(recorded: Recorded, batch_id: str) -> dict[str, Any]:
+    row = recorded.batch
+    return {
+        "id": row.pk,
+        "batch_id": batch_id,
+        "is_repeated": recorded.is_repeated,
+        "taken": row.taken,
+        "corrected": row.corrected,
+        "unchanged": row.unchanged,
+        "rejected": row.rejected,
+        "rejections": [
+            {
+                "index": int(one.where),
+                "meter": one.meter,
+                "at": one.at,
+                "value": one.value,
+                "code": one.code,
+                "message": one.reason,
+            }
+            for one in recorded.rejected
+        ],
+        "first_at": row.first_at,
+        "last_at": row.last_at,
+        "received_at": row.received_at.astimezone(UTC),
+    }
