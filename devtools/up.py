@@ -309,7 +309,8 @@ class System:
             else:
                 words = ["import_iqc", str(path), "--origin", "self" if "self" in path.stem else "supplier"]
             manager.run(*words, line=line, doing=doing)
-        line.outcome(f"{len(paths)} workbooks are in")
+        manager.run("demo_energy", line=line, doing="energy plant")
+        line.outcome(f"{len(paths)} workbooks and an energy plant are in")
 
     # --- helpers ------------------------------------------------------------------------------
 
