@@ -1,5 +1,5 @@
 """Energy in the admin, one module per room."""
 
-from energy.admin import output, tariffs
+from energy.admin import output, readings, structure, tariffs
 
-__all__ = ["output", "tariffs"]
+__all__ = ["output", "readings", "structure", "tariffs"]

@@ -6,7 +6,9 @@ structure that it had. Dates are local and half-open (start ≤ day < end).
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from typing import TypeAlias
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -108,6 +110,14 @@ class DeviceGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        above = dict(DeviceGroup.objects.values_list("pk", "parent_id"))
+        parent = self.parent_id
+        while parent is not None:
+            if parent == self.pk:
+                raise ValidationError({"parent": _("不能是它自己或它的下级")})
+            parent = above.get(parent)
 
 
 def steps_per_count(*, count_size: Decimal, ratio: Decimal, step: Decimal) -> int:
@@ -343,6 +353,16 @@ class UpstreamLink(Dated):
     def __str__(self) -> str:
         return f"{self.device} ⊂ {self.behind}"
 
+    def clean(self) -> None:
+        super().clean()
+        if not (self.device_id and self.behind_id and self.start):
+            return
+        if self.device.energy_type_id != self.behind.energy_type_id:
+            raise ValidationError({"behind": _("能源种类必须相同")})
+        front = _in_front(self.device.energy_type_id, but_link=self.pk or 0)
+        if _leads(front, self.behind_id, self.device_id, self.start, self.end or date.max):
+            raise ValidationError({"behind": _("会形成循环：它已在这块表的下级")})
+
 
 class VirtualPart(models.Model):
     """What a virtual meter sums: a meter, and how many times it counts."""
@@ -366,6 +386,49 @@ class VirtualPart(models.Model):
 
     def __str__(self) -> str:
         return f"{self.times} × {self.part}"
+
+    def clean(self) -> None:
+        if not (self.device_id and self.part_id):
+            return
+        if self.device.kind != DeviceKind.VIRTUAL:
+            raise ValidationError({"device": _("只有虚拟表由其他表组成")})
+        if self.device.energy_type_id != self.part.energy_type_id:
+            raise ValidationError({"part": _("能源种类必须相同")})
+        front = _in_front(self.device.energy_type_id, but_part=self.pk or 0)
+        if _leads(front, self.device_id, self.part_id, date.min, date.max):
+            raise ValidationError({"part": _("会形成循环：它由这块虚拟表组成，或是其上级")})
+
+
+_Edges: TypeAlias = "dict[int, list[tuple[int, date, date]]]"
+
+
+def _in_front(energy_type_id: int, *, but_link: int = 0, but_part: int = 0) -> _Edges:
+    """Return what each meter lies behind, and on which days; virtual meters stand before their parts."""
+    front: _Edges = {}
+    links = UpstreamLink.objects.filter(device__energy_type=energy_type_id).exclude(pk=but_link)
+    for device, behind, start, end in links.values_list("device_id", "behind_id", "start", "end"):
+        front.setdefault(device, []).append((behind, start, end or date.max))
+    parts = VirtualPart.objects.filter(device__energy_type=energy_type_id).exclude(pk=but_part)
+    for whole, part in parts.values_list("device_id", "part_id"):
+        front.setdefault(part, []).append((whole, date.min, date.max))
+    return front
+
+
+def _leads(front: _Edges, begin: int, goal: int, start: date, end: date) -> bool:
+    """Say whether on one day of start ≤ day < end a way leads from a meter to another one above it."""
+    waiting, seen = [(begin, start, end)], set()
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        place, first, last = one
+        if place == goal:
+            return True
+        for above, opened, closed in front.get(place, ()):
+            if (since := max(first, opened)) < (until := min(last, closed)):
+                waiting.append((above, since, until))
+    return False
 
 
 class MeterChange(models.Model):
