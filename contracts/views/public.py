@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.api import TokenAuth
 from contracts import selectors
 from contracts.services import downloads
 from spc_site.errors import AppError, NotAllowed
@@ -32,7 +33,9 @@ def check(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_safe
 def file(request: HttpRequest, token: str) -> HttpResponse:
-    """Hand out the file of a signed link."""
+    """Hand out the file of a signed link, to a browser or to a program with the token it was made for."""
+    if not request.user.is_authenticated:
+        TokenAuth()(request)
     try:
         found = downloads.open_link(token, user=request.user, address=request.META.get("REMOTE_ADDR"))
     except NotAllowed as refused:

@@ -28,6 +28,7 @@ from alarms.models import (
     SystemRule,
     WorkOrder,
 )
+from contracts import models as contracts
 from notifications.choices import State
 from notifications.models import (
     AuditEntry,
@@ -230,6 +231,39 @@ def _first(model: Any, **fields: Any) -> Callable[[int], Any]:
     return lambda number: model.objects.get_or_create(**fields)[0]
 
 
+def _contract(number: int) -> contracts.Contract:
+    series, _is_new = contracts.NumberSeries.objects.get_or_create(name=EVIL, prefix=EVIL[:20])
+    template, _is_new = contracts.ContractTemplate.objects.get_or_create(name=EVIL, series=series)
+    return contracts.Contract.objects.create(
+        corp="ww1",
+        sp_no=f"{EVIL}{number}",
+        template=template,
+        number=f"{EVIL}{number}",
+        name=EVIL,
+        party_a=EVIL,
+        failure_text=EVIL,
+    )
+
+
+def _call(number: int) -> contracts.WebhookDelivery:
+    return contracts.WebhookDelivery.objects.create(
+        webhook=_system(number),
+        contract=_contract(number),
+        event_id=f"{number}",
+        event="void",
+        body=EVIL,
+        error=EVIL,
+        state="dead",
+        next_at=timezone.now(),
+    )
+
+
+def _system(number: int) -> contracts.OutboundWebhook:
+    return contracts.OutboundWebhook.objects.create(
+        name=f"{EVIL}{number}", url="https://erp.example.com/x", secret=f"a-long-secret-{number:04}"
+    )
+
+
 MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     User: _people,
     Group: lambda number: Group.objects.create(name=f"{EVIL}{number}"),
@@ -305,6 +339,15 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     quality.OQCReportEntry: _entry(OQC),
     quality.IQCReportImportLog: _log(IQC),
     quality.OQCReportImportLog: _log(OQC),
+    contracts.Contract: _contract,
+    contracts.NumberSeries: lambda number: contracts.NumberSeries.objects.create(
+        name=f"{EVIL}{number}", prefix=EVIL[:20], department_codes={EVIL: EVIL}
+    ),
+    contracts.OutboundWebhook: _system,
+    contracts.WebhookDelivery: _call,
+    contracts.DownloadLog: lambda number: contracts.DownloadLog.objects.create(
+        contract=_contract(number), form="docx", digest="x", who=EVIL, user=builders.person()
+    ),
     WorkerBeat: lambda number: WorkerBeat.objects.create(
         host=EVIL, pid=number, role="pump", started_at=timezone.now(), beat_at=timezone.now()
     ),
