@@ -157,5 +157,5 @@ def _document(request: HttpRequest, contract: Contract, row: ContractVersion) ->
         "made_at": row.made_at,
         "note": row.note,
         "docx_url": url(Form.DOCX) if may else "",
-        "pdf_url": url(Form.PDF) if may and row.pdf_id else "",
+        "pdf_url": url(Form.PDF) if may and row.pdf_id and row.state == "current" else "",
     }

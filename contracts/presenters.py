@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contracts import wording
-from contracts.choices import IN_FORCE, ContractState, Form, PdfState
+from contracts.choices import IN_FORCE, ContractState, Form, PdfState, VersionState
 from contracts.formats import fen_to_yuan
 from contracts.models import Contract, ContractVersion, Delivery
 from contracts.services import downloads, states
@@ -103,7 +103,7 @@ def documents(contract: Contract, *, user: Any) -> list[DocumentRow]:
         links = []
         if may:
             links.append(FileLink("Word", downloads.link_for_page(version, Form.DOCX, user=user)))
-            if version.pdf_id:
+            if version.pdf_id and version.state == VersionState.CURRENT:
                 links.append(FileLink("PDF", downloads.link_for_page(version, Form.PDF, user=user)))
         pdf_note = ""
         if version.pdf_state in (PdfState.WANTED, PdfState.FAILED, PdfState.ABSENT):

@@ -22,6 +22,7 @@ from contracts.docx.packages import Package, check_package
 from contracts.docx.pictures import Picture
 from contracts.docx.placeholders import Fields
 from contracts.docx.template import Mode, Template, compile_package, compile_template
+from contracts.docx.watermarks import watermarked
 from contracts.docx.zips import Limits
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "compile_package",
     "compile_template",
     "lint",
+    "watermarked",
 ]

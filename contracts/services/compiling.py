@@ -10,23 +10,26 @@ from typing import Any
 import segno
 
 from contracts import archive
-from contracts.docx import Fields, Picture, Template, compile_template
+from contracts.docx import Fields, Picture, Template, compile_template, watermarked
 from contracts.models import ContractTemplateVersion
 
 _MOST_KEPT = 32
 
 
-def compiled(version: ContractTemplateVersion) -> Template:
+def compiled(version: ContractTemplateVersion, mark: str = "") -> Template:
     """Return the template of a version, ready to be filled; compiled once per process.
+
+    `mark` is a word across every page, part of the compiled template.
 
     Raises DocxError, or AppError where the archive is damaged.
     """
-    return _compiled(version.file_id, tuple(version.fields))
+    return _compiled(version.file_id, tuple(version.fields), mark)
 
 
 @lru_cache(maxsize=_MOST_KEPT)
-def _compiled(digest: str, fields: tuple[str, ...]) -> Template:
-    return compile_template(archive.fetch(digest), Fields.of(fields))
+def _compiled(digest: str, fields: tuple[str, ...], mark: str) -> Template:
+    data = archive.fetch(digest)
+    return compile_template(watermarked(data, mark) if mark else data, Fields.of(fields))
 
 
 def forget() -> None:
@@ -34,9 +37,9 @@ def forget() -> None:
     _compiled.cache_clear()
 
 
-def render(version: ContractTemplateVersion, values: Mapping[str, Any]) -> bytes:
+def render(version: ContractTemplateVersion, values: Mapping[str, Any], mark: str = "") -> bytes:
     """Return the document of these JSON values; the same values give the same bytes. Raises DocxError."""
-    return compiled(version).fill({name: _as_value(value) for name, value in values.items()})
+    return compiled(version, mark).fill({name: _as_value(value) for name, value in values.items()})
 
 
 def _as_value(value: Any) -> Any:

@@ -12,14 +12,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from contracts import archive
-from contracts.choices import Form
+from contracts.choices import Form, VersionState
 from contracts.models import Contract, ContractScan, ContractVersion, DownloadLog
+from contracts.services.compiling import render
 from spc_site.errors import AppError, NotAllowed
 
 PAGE_LINK_LIFE = timedelta(minutes=30)
 """A link on a page: for the person who looks at it."""
 MESSAGE_LINK_LIFE = timedelta(days=7)
 """A link in a message: for whoever was sent it, as a file would have been."""
+MARKS = {VersionState.VOID: "作废", VersionState.REPLACED: "已被替代"}
+"""What stands across a document that is no longer valid. The archive keeps it as it was."""
 _SALT = "contracts.download"
 
 
@@ -62,25 +65,22 @@ def open_link(token: str, *, user: AbstractBaseUser | AnonymousUser, address: st
         raise NotAllowed(_("此链接属于另一位用户。"))
     row: ContractVersion | ContractScan
     if claim["f"] == Form.SCAN:
-        row = ContractScan.objects.select_related("contract", "file").defer("file__data").get(pk=claim["k"])
-        digest, name, version = row.file_id, row.file_name, None
+        row = ContractScan.objects.select_related("contract").get(pk=claim["k"])
+        version = None
     else:
-        row = ContractVersion.objects.select_related("contract").get(pk=claim["k"])
-        version = row
-        if claim["f"] == Form.PDF:
-            if row.pdf_id is None:
-                raise AppError("no_pdf", _("此文件还没有 PDF。"))
-            digest, name = row.pdf_id, f"{row.file_name.removesuffix('.docx')}.pdf"
-        else:
-            digest, name = row.file_id, row.file_name
+        row = version = ContractVersion.objects.select_related("contract", "template_version").get(
+            pk=claim["k"]
+        )
     if "u" in claim and not may_download(user, row.contract):
         raise NotAllowed(_("您的角色不能下载此合同。"))
-    data = archive.fetch(digest)
+    name, data = (
+        (row.file_name, archive.fetch(row.file_id)) if version is None else _document(version, claim["f"])
+    )
     DownloadLog.objects.create(
         contract=row.contract,
         version=version,
         form=claim["f"],
-        digest=digest,
+        digest=archive.digest_of(data),
         user=user if isinstance(user, User) and user.is_authenticated else None,
         who=(
             user.get_username()
@@ -91,6 +91,18 @@ def open_link(token: str, *, user: AbstractBaseUser | AnonymousUser, address: st
     )
     media_type = archive.DOCX if claim["f"] == Form.DOCX else archive.media_type_of(data) or archive.PDF
     return File(name, media_type, data)
+
+
+def _document(version: ContractVersion, form: str) -> tuple[str, bytes]:
+    """Return name and bytes of a document; one that is no longer valid says so across every page."""
+    mark = MARKS.get(VersionState(version.state), "")
+    if form != Form.PDF:
+        if mark:
+            return version.file_name, render(version.template_version, version.data, mark=mark)
+        return version.file_name, archive.fetch(version.file_id)
+    if version.pdf_id is None or mark:
+        raise AppError("no_pdf", _("此文件没有 PDF，或已不再有效。"))
+    return f"{version.file_name.removesuffix('.docx')}.pdf", archive.fetch(version.pdf_id)
 
 
 def is_applicant(user: Any, contract: Contract) -> bool:

@@ -29,6 +29,9 @@ from spc_site.errors import AppError, Conflict, NotAllowed
 STOPPING_FINDINGS = frozenset({"undeclared_field", "bad_placeholder", "tracked_change", "comment_left"})
 """What must be mended in the file before it may be used; the other findings are advice."""
 
+DRAFT_MARK = "草稿"
+"""Stands across every page of a preview, in the language of the contract."""
+
 SAMPLE_NUMBER = "HT-示例-0001"
 _MOST_BYTES = 20 << 20
 
@@ -292,7 +295,8 @@ def preview(
     document = None
     if not troubles:
         try:
-            document = render(version, mapping.with_number(mapped.values, rules, SAMPLE_NUMBER))
+            values = mapping.with_number(mapped.values, rules, SAMPLE_NUMBER)
+            document = render(version, values, mark=DRAFT_MARK)
         except DocxError as error:
             troubles.append(wording.refusal(error))
     return Preview(mapped, document, troubles)

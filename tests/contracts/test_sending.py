@@ -25,6 +25,8 @@ from spc_site import clock
 from spc_site.errors import AppError, Conflict
 from tests import builders
 from tests.contracts import building
+from tests.docx_files import member
+from tests.oracles import docx_text
 from wecom.sandbox import SandboxServer
 from wecom.sandbox.application import App
 
@@ -315,3 +317,20 @@ def test_the_same_document_is_one_row_of_the_archive() -> None:
     first = archive.keep(b"the same", archive.PDF)
     assert archive.keep(b"the same", archive.PDF) == first
     assert ArchivedFile.objects.filter(pk=first.pk).count() == 1
+
+
+def test_a_document_that_is_no_longer_valid_says_so_across_its_pages_and_the_archive_keeps_it(
+    client: Client,
+) -> None:
+    contract = made()
+    document = contract.versions.get()
+    clerk = building.clerk()
+    client.force_login(clerk)
+    link = link_for_page(document, "docx", user=clerk)
+    assert archive.digest_of(client.get(link).content) == document.file_id
+    acts.void(contract, reason="x")
+    taken = client.get(link).content
+    assert "作废" in member(taken, "word/headerWatermark.xml")
+    assert docx_text.read(taken)["document"] == docx_text.read(archive.fetch(document.file_id))["document"]
+    assert DownloadLog.objects.latest("pk").digest == archive.digest_of(taken)
+    assert client.get(link_for_page(document, "pdf", user=clerk)).status_code == 410
