@@ -55,6 +55,7 @@ from quality.services.verification import record_verification
 from quality.spc.verify import Check, Run
 from spc_site.models import Schedule, WorkerBeat
 from tests import builders, query_counts
+from tests.energy import admin_rows as energy_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -352,6 +353,7 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
         host=EVIL, pid=number, role="pump", started_at=timezone.now(), beat_at=timezone.now()
     ),
     Schedule: lambda number: Schedule.objects.create(name=f"{EVIL}{number}", next_run=timezone.now()),
+    **energy_rows.makers(EVIL),
 }
 """A row of each model, full of what a careless page would run as script."""
 
