@@ -120,7 +120,8 @@ def record(result: Result, *, point: str, event: HookEvent | None, began: dateti
         if event is not None:
             _go_on(event, result, now)
     if not result.is_ok:
-        log.warning("hook failed: point=%s outcome=%s error=%s", point, result.outcome, _storable(result.error))
+        said = _storable(result.error)
+        log.warning("hook failed: point=%s outcome=%s error=%s", point, result.outcome, said)
 
 
 def _write(result: Result, *, point: str, event: HookEvent | None, began: datetime) -> None:
