@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from alarms.metering import BOUNDS_MS
-from alarms.models import Alarm, Effect, OrderStatus, Silence, WorkOrder
+from alarms.models import Alarm, Effect, OrderStatus, Resolution, Silence, WorkOrder
 from alarms.services.system import Look
 from spc_site import clock
 from spc_site.lib import buckets
@@ -61,7 +61,7 @@ class AlarmCollector:
         took: dict[str, tuple[list[float], list[float]]] = {}
         recent = Alarm.objects.filter(
             Q(acknowledged_at__gte=now - _DAY) | Q(resolved_at__gte=now - _DAY)
-        ).exclude(resolution="closed_late")
+        ).exclude(resolution=Resolution.CLOSED_LATE)
         for source, raised, active, taken, closed in recent.values_list(
             "source", "triggered_at", "active_since", "acknowledged_at", "resolved_at"
         )[:100_000]:

@@ -1,4 +1,5 @@
-"""Trouble with notifications becomes an alarm; the story of a message ends with who took it on."""
+"""Trouble with notifications becomes an alarm; a clicked card acknowledges one; the story of a message
+ends with who took its alarm on."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import Any
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
-from alarms import delivery, selectors
+from alarms import delivery, selectors, services
+from approvals.signals import card_clicked
 from notifications.models import Notification, Trouble
 from notifications.monitoring import trouble as trouble_found
 from notifications.monitoring import trouble_ended
@@ -22,6 +24,12 @@ def raise_on_trouble(sender: type[Trouble], trouble: Trouble, **kwargs: Any) -> 
 @receiver(trouble_ended, dispatch_uid="alarms.recover_on_trouble_ended")
 def recover_on_trouble_ended(sender: type[Trouble], trouble: Trouble, **kwargs: Any) -> bool:
     return delivery.recover_from(trouble)
+
+
+@receiver(card_clicked, dispatch_uid="alarms.acknowledge_on_card_clicked")
+def acknowledge_on_card_clicked(sender: type[Any], key: str, user_id: str, **kwargs: Any) -> None:
+    if (pk := services.alarm_of_card(key)) is not None:
+        services.acknowledge_from_card(pk, user_id)
 
 
 @receiver(story_wanted, dispatch_uid="alarms.tell_who_took_it_on")

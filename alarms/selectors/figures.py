@@ -10,7 +10,7 @@ from statistics import median
 
 from django.utils import timezone
 
-from alarms.models import AlarmStatus
+from alarms.models import AlarmStatus, Resolution
 from alarms.selectors.alarms import Viewer, visible_to
 
 _MOST_ROWS = 100_000
@@ -63,15 +63,22 @@ class Repeater:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """All figures of a period."""
+    """All figures of a period. `things` is how many different keys there were."""
 
     since: date
     total: Figures
+    things: int
     by_source: dict[str, Figures]
     weeks: list[date]
     by_week: dict[date, dict[str, Figures]]
     repeaters: list[Repeater]
     by_reason: Counter[str]
+
+    @property
+    def repeat_share(self) -> float | None:
+        """Return which share of all occurrences was not the first of its thing; None without any."""
+        total = self.total.occurrences
+        return (total - self.things) / total if total else None
 
 
 def statistics(user: Viewer, *, weeks: int, at: datetime, most: int = 10) -> Statistics:
@@ -114,7 +121,7 @@ def statistics(user: Viewer, *, weeks: int, at: datetime, most: int = 10) -> Sta
             place.count += 1
             place.occurrences += occurrences
             place.open_count += status != AlarmStatus.RESOLVED
-            if reason == "closed_late":
+            if reason == Resolution.CLOSED_LATE:
                 continue
             if taken is not None:
                 place.acknowledge.minutes.append((taken - active).total_seconds() / 60)
@@ -126,6 +133,7 @@ def statistics(user: Viewer, *, weeks: int, at: datetime, most: int = 10) -> Sta
     return Statistics(
         since=mondays[0],
         total=total,
+        things=len(episodes),
         by_source=dict(sorted(by_source.items(), key=lambda one: (-one[1].count, one[0]))),
         weeks=mondays,
         by_week=by_week,

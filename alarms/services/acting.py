@@ -100,6 +100,20 @@ def resolve(alarm: Alarm, *, user: User, note: str = "", at: datetime | None = N
     return _act(alarm, change, AlarmEvent.Kind.RESOLVED, user=user, note=note, at=at)
 
 
+_CARD = "alarm.acknowledge:"
+
+
+def card_key(alarm: Alarm) -> str:
+    """Return the `EventKey` of the button that acknowledges an alarm on a WeCom card."""
+    return f"{_CARD}{alarm.pk}"
+
+
+def alarm_of_card(key: str) -> int | None:
+    """Return which alarm a pressed button means; None for the button of something else."""
+    prefix, pk = key[: len(_CARD)], key[len(_CARD) :]
+    return int(pk) if prefix == _CARD and pk.isdecimal() and pk.isascii() else None
+
+
 @dataclass(frozen=True, slots=True)
 class CardAnswer:
     """What the card of an alarm says after somebody pressed its button."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,7 +16,7 @@ from alarms.models import Resolution
 from alarms.selectors import Figures, Statistics
 from alarms.views.permissions import may_view
 from spc_site import clock
-from spc_site.lib.svg import ChartSpec, Column, Labels, LayoutName, Trace, render_responsive, step_chart
+from spc_site.lib.svg import ChartSpec, Labels, LayoutName, Trace, render_responsive, step_chart
 from spc_site.templatetags.pages import span
 
 WEEKS = (4, 12, 26, 52)
@@ -55,9 +55,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
         "counts": _draw(found, _counts),
         "times": _draw(found, _times),
         "reasons": [(Resolution(code).label, count) for code, count in found.by_reason.most_common()],
-        "repeat_share": f"{100 * (total.occurrences - total.count) / total.occurrences:.0f} %"
-        if total.occurrences
-        else "—",
+        "repeat_share": "—" if found.repeat_share is None else f"{100 * found.repeat_share:.0f} %",
     }
     return render(request, "alarms/statistics.html", context)
 
@@ -83,18 +81,10 @@ def _ticks(found: Statistics) -> list[str]:
 
 
 def _counts(found: Statistics, layout: LayoutName) -> ChartSpec:
-    """Draw the alarms of each week, the sources on one another; the rare ones together."""
+    """Draw the alarms of each week, a line for each source; the rare ones are one line."""
     names = list(found.by_source)
     shown, rest = names[:_SHOWN_SOURCES], names[_SHOWN_SOURCES:]
-    tones = ("plain", "warn", "bad")
-    columns = [
-        Column(name, [_count(found, week, (name,)) for week in found.weeks], tone=tone)  # type: ignore[arg-type]
-        for name, tone in zip(shown, tones, strict=False)
-    ]
-    traces = []
-    if rest:
-        others = [_count(found, week, tuple(rest)) for week in found.weeks]
-        traces.append(Trace(_("其他来源"), others))
+    groups = [(name, (name,)) for name in shown] + ([(_("其他来源"), tuple(rest))] if rest else [])
     tips = [
         "\n".join([f"{week:%m-%d}", *(f"{name} {one.count}" for name, one in found.by_week[week].items())])
         for week in found.weeks
@@ -103,16 +93,15 @@ def _counts(found: Statistics, layout: LayoutName) -> ChartSpec:
         title=_("每周报警"),
         ticks=_ticks(found),
         tips=tips,
-        columns=columns,
-        traces=traces,
+        traces=[Trace(name, [_count(found, week, group) for week in found.weeks]) for name, group in groups],
         whole=True,
         layout=layout,
         labels=Labels(no_data=_("这段时间没有数据")),
     )
 
 
-def _count(found: Statistics, week: object, names: tuple[str, ...]) -> float:
-    by_source = found.by_week[week]  # type: ignore[index]
+def _count(found: Statistics, week: date, names: tuple[str, ...]) -> float:
+    by_source = found.by_week[week]
     return float(sum(by_source[name].count for name in names if name in by_source))
 
 

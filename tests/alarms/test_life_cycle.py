@@ -18,6 +18,7 @@ from accounts.models import Profile
 from alarms import events, services
 from alarms.models import Alarm, AlarmEvent, AlarmStatus, Closing, Resolution, SourceRule
 from alarms.services import AlarmRequest
+from approvals.signals import card_clicked
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +176,19 @@ def test_a_card_acknowledges_for_whom_the_userid_means_and_twice_is_once() -> No
     closed = services.acknowledge_from_card(alarm.pk, "lin.qc")
     assert (closed.is_acknowledged, closed.text) == (False, "此报警已经关闭。")
     assert not services.acknowledge_from_card(0, "lin.qc").is_acknowledged
+
+
+def test_a_click_that_arrived_acknowledges_its_alarm_and_no_other() -> None:
+    lin = builders.person("质检员")
+    Profile.objects.create(user=lin, wecom_userid="lin.qc")
+    alarm, other = services.raise_alarm(_quota(1)).alarm, services.raise_alarm(_quota(1, key="other")).alarm
+    for key in ("", "alarm.acknowledge:", "alarm.acknowledge:²", f"contract:{other.pk}"):
+        card_clicked.send(sender=None, key=key, user_id="lin.qc", task_id="t", response_code="r")
+    assert not Alarm.objects.exclude(status="active").exists()
+    card_clicked.send(
+        sender=None, key=services.card_key(alarm), user_id="lin.qc", task_id="t", response_code="r"
+    )
+    assert Alarm.objects.get(status="acknowledged") == alarm
 
 
 # --- replay ---
