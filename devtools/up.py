@@ -168,6 +168,7 @@ class System:
             rows += [
                 ("Login", f"admin / {_demo_password()}   (also: engineer, inspector, manager)"),
                 ("Messages", f"{self._sandbox_url}/   (WeCom sandbox)"),
+                ("Approvals", f"{self._sandbox_url}/approvals   (its approval desk)"),
             ]
         else:
             rows += [("Messages", "go to the real WeCom: keys are set, so no sandbox, accounts or examples")]
@@ -243,6 +244,11 @@ class System:
             )
             self._environment |= {f"{name}_WEBHOOK_KEY": key for name, key in DEMO_KEYS.items()}
             self._environment |= {"WECHAT_API_BASE_URL": f"http://127.0.0.1:{sandbox_port}", **DEMO_APP}
+            # Both sides are started with the same ones, so that the callbacks of the sandbox are believed.
+            self._environment |= {
+                "WECHAT_CALLBACK_TOKEN": secrets.token_hex(16),
+                "WECHAT_CALLBACK_AES_KEY": secrets.token_hex(32)[:43],
+            }
 
     # --- the parts ----------------------------------------------------------------------------
 
@@ -288,7 +294,9 @@ class System:
         keys = [word for name, key in DEMO_KEYS.items() for word in ("--key", f"{name}={key}")]
         port, store = str(self._memory["sandbox_port"]), str(VAR / "sandbox.jsonl")
         app = ("--app", ":".join(DEMO_APP.values()))
-        self._start("sandbox", *MANAGE, "wecom_sandbox", "--port", port, *keys, *app, "--store", store)
+        site = f"http://127.0.0.1:{self._listener.getsockname()[1]}/wecom/callback/"
+        more = ("--callback", site, "--store", store)
+        self._start("sandbox", *MANAGE, "wecom_sandbox", "--port", port, *keys, *app, *more)
 
     def _web_argv(self) -> list[str]:
         argv = [str(environment.PYTHON), "-m", "gunicorn", "--bind", f"fd://{self._listener.fileno()}"]

@@ -144,6 +144,8 @@ class LiveSystem:
             "WECHAT_CORP_ID": DEMO_APP.corp_id,
             "WECHAT_CORP_SECRET": DEMO_APP.secret,
             "WECHAT_AGENT_ID": str(DEMO_APP.agent_id),
+            "WECHAT_CALLBACK_TOKEN": "LiveToken2026",
+            "WECHAT_CALLBACK_AES_KEY": "4I7UzYWxDABVCuzGcyHil4DlLC3Pfeu6suzvDfjdeek",
         }
         self._processes: list[subprocess.Popen[bytes]] = []
         self._redis: services.Redis | None = None

@@ -59,7 +59,7 @@ class Found:
     """The answer to a question about approvals: what it came to, and the part that was asked for."""
 
     outcome: Outcome
-    info: Mapping[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,9 @@ class Approval(models.Model):
         constraints = [models.UniqueConstraint(fields=["corp", "sp_no"], name="approvals_once")]
         indexes = [
             models.Index(fields=["asked_at"], condition=models.Q(status=1), name="approvals_open"),
+            models.Index(
+                fields=["asked_at"], condition=models.Q(status__in=[2, 10]), name="approvals_standing"
+            ),
         ]
         permissions = [("start_approval", _("可以从这里发起审批"))]
 

@@ -119,7 +119,10 @@ def _read(sp_no: str, events: Sequence[InboundEvent]) -> None:
     found = wecom.detail(sp_no)
     if found.outcome.ok:
         with transaction.atomic():
-            take_in(found.info, asked_at=asked_at)
+            taken = take_in(found.info, asked_at=asked_at)
+            if taken.asked_at > asked_at and taken.detail_hash != digest_of(found.info):
+                # Two looks at the same moment gave two answers: only a third one can tell.
+                return
             _finish(events)
     elif found.outcome.action is Action.WAIT:
         later = clock.now() + AFTER_LIMIT
@@ -157,7 +160,12 @@ def _put_off(events: Sequence[InboundEvent], why: str) -> None:
             event.state, event.next_at, event.handled_at = EventState.DEAD, None, now
         else:
             event.next_at = now + PAUSES[event.attempts - 1]
-    InboundEvent.objects.bulk_update(events, ["attempts", "error", "state", "next_at", "handled_at"])
+        InboundEvent.objects.filter(pk=event.pk, state=EventState.WAITING).update(
+            attempts=event.attempts,
+            error=event.error,
+            next_at=event.next_at,
+            **({"state": EventState.DEAD, "handled_at": now} if event.state == EventState.DEAD else {}),
+        )
 
 
 def retry(events: Sequence[InboundEvent]) -> int:
@@ -197,7 +205,7 @@ def take_in(info: Mapping[str, Any], *, asked_at: datetime) -> Approval:
     sp_no, status = str(info.get("sp_no") or ""), _number(info.get("sp_status"))
     if not sp_no or status not in Status.values:
         raise AppError("detail_unreadable", f"detail without number or known status: {sp_no!r} {status!r}")
-    digest = hashlib.sha256(json.dumps(info, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    digest = digest_of(info)
     corp = settings.WECHAT_CORP_ID
     applicant = _applicant(info)
     approval, is_new = Approval.objects.select_for_update().get_or_create(
@@ -247,6 +255,11 @@ def take_in(info: Mapping[str, Any], *, asked_at: datetime) -> Approval:
     elif "detail" in fields:
         _note_files(approval, asked_at)
     return approval
+
+
+def digest_of(info: Mapping[str, Any]) -> str:
+    """Return what tells two details apart."""
+    return hashlib.sha256(json.dumps(info, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _changed(approval: Approval, old: int | None, digest: str, at: datetime) -> None:

@@ -76,16 +76,25 @@ def key_of(message: Element, raw: bytes) -> str:
     """Return what makes an event the same one, however often it is delivered.
 
     An approval's sender is always `sys`, so sender and second are not enough: two approvals granted in
-    one second would be one. The text of the event is the same in each delivery, and of nothing else.
+    one second would be one. What the event says of the approval (or of the click) is the same in each
+    delivery, and of nothing else.
     """
     parts = [
         message.value("ToUserName"),
         subject_of(message),
         message.value("ApprovalInfo", "StatuChangeEvent") or message.value("EventKey"),
         message.value("CreateTime"),
-        hashlib.sha256(raw).hexdigest(),
+        hashlib.sha256(_told(message.find("ApprovalInfo")) or raw).hexdigest(),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _told(element: Element | None) -> bytes:
+    """Return what an element says, without its layout."""
+    if element is None:
+        return b""
+    inner = b"".join(_told(child) for child in element.children)
+    return b"<%s>%s%s" % (element.name.encode(), element.text.encode(), inner)
 
 
 def refuse(stage: Stage) -> None:

@@ -1,8 +1,10 @@
 """Find what no event told us of: approvals that were handed in, and open ones that moved meanwhile.
 
 WeCom does not promise delivery, and lists approvals by when they were handed in: a form of last month
-that is granted today is in no recent list. So two looks: the list of the watched forms, for approvals
-that are not known here; and the detail of every open one that nobody has asked about for a while.
+that is granted today is in no recent list. So several looks, whose cost does not grow with the years: the
+list of the watched forms, for approvals that are not known here; those that WeCom lists as withdrawn after
+the grant or deleted and that are not so here; the detail of every open one that nobody has asked about for
+a while, and of those that we started; and the granted ones in turn, a few each time.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from django.conf import settings
 from django.db.models import Max
 
 from approvals import client
-from approvals.choices import Status
-from approvals.models import Approval, ReconcileRun, WatchedTemplate
+from approvals.choices import StartState, Status
+from approvals.models import Approval, OutgoingApproval, ReconcileRun, WatchedTemplate
 from approvals.services import reading
 from spc_site import clock
 from spc_site.errors import AppError
@@ -29,6 +31,10 @@ _OVERLAP = timedelta(hours=1)
 _POLL_AFTER = timedelta(minutes=10)
 _POLL_MOST = 300
 _CHUNK = 500
+_RECHECK_AFTER = timedelta(days=1)
+_RECHECK_MOST = 20
+_ENDED = (Status.WITHDRAWN_AFTER_GRANT, Status.DELETED)
+_STANDS = (Status.GRANTED, Status.PAID)
 
 
 def watch(template_id: str, name: str = "") -> WatchedTemplate:
@@ -84,6 +90,8 @@ def reconcile(*, since: datetime | None = None, approvals: Approvals | None = No
             )
             run.listed += len(listed)
             run.recovered += _read_all(_unknown(listed), wecom)
+            run.recovered += _read_all(_ended_unheard(template.template_id, began, wecom), wecom)
+        run.recovered += _read_all(_started_unheard(), wecom)
         run.polled, moved = _poll(began, wecom)
         run.recovered += moved
     except ListingFailed as error:
@@ -106,18 +114,37 @@ def _unknown(numbers: Iterable[str]) -> list[str]:
     return [number for number in numbers if number not in known]
 
 
+def _ended_unheard(template_id: str, began: datetime, wecom: Approvals) -> list[str]:
+    """Return the numbers that ended at WeCom after their grant and stand here as granted."""
+    span = int((began - LOOK_BACK).timestamp()), int(began.timestamp())
+    ended = [
+        number for status in _ENDED for number in wecom.numbers(*span, template_id=template_id, status=status)
+    ]
+    standing = Approval.objects.filter(
+        corp=settings.WECHAT_CORP_ID, template_id=template_id, status__in=_STANDS, sp_no__in=ended[:_CHUNK]
+    )
+    return list(standing.values_list("sp_no", flat=True))
+
+
+def _started_unheard() -> list[str]:
+    """Return the numbers of approvals that we started and that no event told of."""
+    started = OutgoingApproval.objects.filter(state=StartState.STARTED).order_by("-pk")
+    return _unknown(started.values_list("sp_no", flat=True)[:_CHUNK])
+
+
 def _read_all(numbers: Iterable[str], wecom: Approvals) -> int:
     return sum(reading.read_again(number, approvals=wecom) is not None for number in numbers)
 
 
 def _poll(at: datetime, wecom: Approvals) -> tuple[int, int]:
-    """Read the open approvals that were not asked about lately; return how many, and how many moved."""
-    open_ones = Approval.objects.filter(
-        corp=settings.WECHAT_CORP_ID, status=Status.IN_REVIEW, asked_at__lt=at - _POLL_AFTER
-    )
+    """Read the approvals that were not asked about lately; return how many, and how many moved."""
+    ours = Approval.objects.filter(corp=settings.WECHAT_CORP_ID).order_by("asked_at")
+    open_ones = ours.filter(status=Status.IN_REVIEW, asked_at__lt=at - _POLL_AFTER)[:_POLL_MOST]
+    granted = ours.filter(status__in=_STANDS, asked_at__lt=at - _RECHECK_AFTER)[:_RECHECK_MOST]
     polled = moved = 0
-    for sp_no in list(open_ones.order_by("asked_at").values_list("sp_no", flat=True)[:_POLL_MOST]):
-        found = reading.read_again(sp_no, approvals=wecom)
-        polled += 1
-        moved += found is not None and found.status != Status.IN_REVIEW
+    for rows in (open_ones, granted):
+        for sp_no, status in list(rows.values_list("sp_no", "status")):
+            found = reading.read_again(sp_no, approvals=wecom)
+            polled += 1
+            moved += found is not None and found.status != status
     return polled, moved

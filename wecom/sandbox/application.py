@@ -12,6 +12,7 @@ from typing import Any
 
 from wecom.payloads import printable
 from wecom.sandbox import rules
+from wecom.sandbox.cards import CardBook
 from wecom.sandbox.desks import Answer, MediaShelf, is_told, refused, told, uploaded
 from wecom.sandbox.faults import Call, Fault, FaultPlan, Mode
 from wecom.sandbox.ledger import Ledger, Received, Window
@@ -71,6 +72,7 @@ class AppDesk:
         ledger: Ledger,
         faults: FaultPlan,
         media: MediaShelf,
+        cards: CardBook,
         clock: Callable[[], float],
         token_life_s: int = 7200,
         users: Collection[str] | None = None,
@@ -83,6 +85,7 @@ class AppDesk:
         self._ledger = ledger
         self._faults = faults
         self._media = media
+        self._cards = cards
         self._clock = clock
         self._token_life_s = token_life_s
         self._lock = threading.Lock()
@@ -135,7 +138,8 @@ class AppDesk:
             for token in self._tokens.values():
                 token.is_withdrawn = True
 
-    def _app_of(self, access_token: str) -> App:
+    def app_of(self, access_token: str) -> App:
+        """Return the application of a token; refuses like WeCom (41001, 40014, 42001)."""
         if not access_token:
             raise rules.Refusal(41001, "access_token missing")
         token = self._tokens.get(access_token)
@@ -144,6 +148,11 @@ class AppDesk:
         if self._clock() >= token.until:
             raise rules.Refusal(42001, "access_token expired")
         return token.app
+
+    def secret_of(self, access_token: str) -> str:
+        """Return whose token this is, by the secret that faults are limited by; empty for nobody's."""
+        token = self._tokens.get(access_token)
+        return token.app.secret if token else ""
 
     # --- messages ---------------------------------------------------------------------------------------
 
@@ -192,9 +201,11 @@ class AppDesk:
             if fault is not None and not fault.is_taken:
                 body = refused(fault.errcode) if fault.mode is Mode.ERRCODE else refused(0, "not taken")
                 return body, group, False
-            app = self._app_of(access_token)
+            app = self.app_of(access_token)
             if data.get("agentid") != app.agent_id or isinstance(data.get("agentid"), bool):
                 raise rules.Refusal(301002, "not allow operate another agent with this accesstoken")
+            if rules.needs_callback(data) and not self._cards.has_callback:
+                raise rules.Refusal(43012, "callback url is not configured")
             if checked.errcode:
                 raise rules.Refusal(checked.errcode, checked.errmsg)
             reached, missed = self._reach(recipients)
@@ -215,6 +226,12 @@ class AppDesk:
         }
         if earlier:
             return answer, group, False
+        if rules.needs_callback(data):
+            try:
+                code = self._cards.issue(app.corp_id, app.agent_id, data["template_card"])
+            except rules.Refusal as refusal:
+                return refused(refusal.errcode, refusal.errmsg), group, False
+            answer["response_code"] = code
         # More than 30 a minute for one member are dropped without an error; parties and tags are shown.
         takers = [name for name in recipients["touser"] if name in reached and self._members[name].take()]
         return answer, group, bool(takers or any(name in reached for name in _groups(recipients)))
@@ -224,14 +241,16 @@ class AppDesk:
         missed: dict[str, list[str]] = {"touser": [], "toparty": [], "totag": []}
         if "@all" in recipients["touser"]:
             return ["@all"], missed
-        missed["touser"] = [name.lower() for name in recipients["touser"] if not self._exists(name.lower())]
+        missed["touser"] = [name.lower() for name in recipients["touser"] if not self.exists(name.lower())]
         for field, kind in (("toparty", "party"), ("totag", "tag")):
             missed[field] = [name for name in recipients[field] if f"{kind}:{name}".lower() in self.unknown]
         reached = [name for name in recipients["touser"] if name.lower() not in missed["touser"]]
         gone = {f"party:{name}" for name in missed["toparty"]} | {f"tag:{name}" for name in missed["totag"]}
         return [*reached, *(name for name in _groups(recipients) if name not in gone)], missed
 
-    def _exists(self, user: str) -> bool:
+    def exists(self, user: str) -> bool:
+        """Say whether the address book knows a member."""
+        user = user.lower()
         return user not in self.unknown and (self.users is None or user in self.users)
 
     def _earlier(self, app: App, data: Mapping[str, Any], raw: bytes, msgid: str) -> str:
@@ -254,22 +273,53 @@ class AppDesk:
         self._sent[digest] = (now, msgid)
         return ""
 
+    def update_card(self, access_token: str, raw: bytes) -> Answer:
+        """Change a card that was sent, for everybody who got it."""
+        self.calls[Call.CARD.value] += 1
+        fault = self._faults.pick(Call.CARD, self.secret_of(access_token))
+        if fault is not None and not fault.is_taken:
+            return told(refused(fault.errcode), fault)
+        try:
+            app, data = self.app_of(access_token), rules.parse(raw)
+            if data.get("agentid") != app.agent_id:
+                raise rules.Refusal(301002, "not allow operate another agent with this accesstoken")
+            return told(self._cards.update(app.agent_id, data), fault)
+        except rules.Refusal as refusal:
+            return told(refused(refusal.errcode, refusal.errmsg), fault)
+
     # --- files ------------------------------------------------------------------------------------------
 
     def upload(self, access_token: str, media_type: str, name: str | None, data: bytes) -> Answer:
         """Take a file; it serves all applications of the company for three days."""
         with self._lock:
             self.calls[Call.UPLOAD.value] += 1
-            token = self._tokens.get(access_token)
-            fault = self._faults.pick(Call.UPLOAD, token.app.secret if token else "")
+            fault = self._faults.pick(Call.UPLOAD, self.secret_of(access_token))
             if fault is not None and not fault.is_taken:
                 return told(refused(fault.errcode), fault)
             try:
-                app = self._app_of(access_token)
+                app = self.app_of(access_token)
                 rules.check_upload(media_type, name, data, allowed=_UPLOAD_LIMITS)
             except rules.Refusal as refusal:
                 return told(refused(refusal.errcode, refusal.errmsg), fault)
             return told(uploaded(self._media.put(app.corp_id, media_type, name or "", data)), fault)
+
+    def download(self, access_token: str, media_id: str) -> Answer:
+        """Give a file back: the bytes themselves, or JSON that says why not."""
+        self.calls[Call.DOWNLOAD.value] += 1
+        fault = self._faults.pick(Call.DOWNLOAD, self.secret_of(access_token))
+        if fault is not None:
+            return told(refused(fault.errcode), fault)
+        try:
+            app = self.app_of(access_token)
+        except rules.Refusal as refusal:
+            return told(refused(refusal.errcode, refusal.errmsg), None)
+        stored, kept = self._media.find(app.corp_id, media_id), self._media.data(media_id)
+        if stored is None or kept is None:
+            return told(refused(40007, "invalid media_id"), None)
+        # The name as WeCom writes it: plain UTF-8 bytes between quotes, which HTTP reads as Latin-1.
+        name = kept[0].replace('"', "%22").encode().decode("latin-1")
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Answer(kept[1], content_type="application/octet-stream", headers=headers)
 
 
 def _groups(recipients: Mapping[str, list[str]]) -> list[str]:

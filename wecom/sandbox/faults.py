@@ -20,6 +20,10 @@ class Call(StrEnum):
     TOKEN = "token"  # noqa: S105 - gettoken
     MESSAGE = "message"  # message/send
     UPLOAD = "upload"  # media/upload
+    DOWNLOAD = "download"  # media/get
+    APPROVAL = "approval"  # oa/getapprovaldetail, getapprovalinfo, gettemplatedetail
+    APPLY = "apply"  # oa/applyevent
+    CARD = "card"  # message/update_template_card
 
 
 class Mode(StrEnum):

@@ -7,6 +7,7 @@ Pure: records and state in, HTML out.  Everything that comes from a message is e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 from wecom import markdown
@@ -24,20 +25,8 @@ _PAUSE_S = 300  # a time stands between messages that are further apart
 def page(view: View, records: Sequence[Received], state: State, version: int) -> str:
     """Return the whole page."""
     body_class = ' class="at-panel"' if view.panel else ""
-    return f"""<!DOCTYPE html>
-<html lang="{"zh-CN" if view.lang == "zh" else "en"}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{view.say("title")}</title>
-<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/static/feed.css">
-<noscript><meta http-equiv="refresh" content="5"></noscript>
-<script src="/static/feed.js" defer></script>
-</head>
-<body{body_class} data-version="{version}">
-{_bar(view)}
+    return f"""{head(view, "title", version, script="feed.js", body_class=body_class)}
+{bar(view)}
 <div class="app">
 {_groups(view, records, state)}
 {_chat(view, records, state)}
@@ -48,7 +37,26 @@ def page(view: View, records: Sequence[Received], state: State, version: int) ->
 """
 
 
-def _bar(view: View) -> str:
+def head(view: View, title: str, version: int, *, script: str, body_class: str = "") -> str:
+    """Return a page's beginning, up to the opened body."""
+    # A page that somebody types in does not reload under the hands.
+    reload = '<noscript><meta http-equiv="refresh" content="5"></noscript>\n' if script == "feed.js" else ""
+    return f"""<!DOCTYPE html>
+<html lang="{"zh-CN" if view.lang == "zh" else "en"}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{view.say(title)}</title>
+<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/feed.css">
+{reload}<script src="/static/{script}" defer></script>
+</head>
+<body{body_class} data-version="{version}">"""
+
+
+def bar(view: View, *, at_desk: bool = False) -> str:
+    """Return the line at the top: the name, the two pages, the language."""
     other = "en" if view.lang == "zh" else "zh"
     name = "English" if view.lang == "zh" else "中文"
     to_panel = (
@@ -56,13 +64,23 @@ def _bar(view: View) -> str:
         if view.panel
         else f'<a class="only-small" href="{escape(view.address(panel=True))}">{view.say("state")}</a>'
     )
+    if at_desk:
+        to_panel = ""
+    language = "" if view.lang == "zh" else f"?lang={view.lang}"
+    to_other_page = (
+        f'<a href="{escape(replace(View(), lang=view.lang).address())}">{view.say("all")}</a>'
+        if at_desk
+        else f'<a href="/approvals{language}">{view.say("approval_title")}</a>'
+    )
+    to_language = f"/approvals?lang={other}" if at_desk else view.address(lang=other)
     return f"""<header class="bar">
 <img class="logo" src="/static/icon.svg" alt="" width="22" height="22">
 <strong class="brand">{view.say("title")}</strong>
 <span class="notice">{view.say("notice")}</span>
 <span class="live" id="live" data-lost="{view.say("waiting")}"><i></i><b>{view.say("live")}</b></span>
+{to_other_page}
 {to_panel}
-<a href="{escape(view.address(lang=other))}" hreflang="{other}" lang="{other}">{name}</a>
+<a href="{escape(to_language)}" hreflang="{other}" lang="{other}">{name}</a>
 </header>"""
 
 

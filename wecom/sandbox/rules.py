@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,17 @@ APP_LIMIT = 2048
 IMAGE_LIMIT = 2 * 1024 * 1024
 FILE_LIMIT = 20 * 1024 * 1024
 RECIPIENT_LIMITS = {"touser": (1000, 40031), "toparty": (100, 82002), "totag": (100, 82003)}
+
+
+BUTTON_CARD = "button_interaction"
+_CARDS_WITH_CALLBACK = (BUTTON_CARD, "vote_interaction", "multiple_interaction")
+_TASK_ID = re.compile(r"[A-Za-z0-9_@-]{1,128}")
+
+
+def needs_callback(data: Mapping[str, Any]) -> bool:
+    """Say whether a message is a card that tells by a callback what was chosen on it."""
+    inner = data.get("template_card")
+    return isinstance(inner, dict) and inner.get("card_type") in _CARDS_WITH_CALLBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +246,20 @@ def _app_textcard(inner: Mapping[str, Any], facts: _Facts, find_media: FindMedia
 
 
 def _app_card(inner: Mapping[str, Any], facts: _Facts, find_media: FindMedia) -> None:
-    # Named in 99110's sister page 90236; cards with buttons need a callback address, which a sandbox
-    # without one must refuse as WeCom does.
-    if inner.get("card_type") in ("button_interaction", "vote_interaction", "multiple_interaction"):
-        raise Refusal(43012, "callback url is not configured")
-    _template_card(inner, facts, find_media)
+    if inner.get("card_type") != BUTTON_CARD:
+        _template_card(inner, facts, find_media)
+        return
+    _card_title(inner, facts)
+    if not _TASK_ID.fullmatch(str(inner.get("task_id", ""))):
+        raise Refusal(40058, "template_card.task_id invalid")
+    buttons = inner.get("button_list")
+    if not isinstance(buttons, list) or not 1 <= len(buttons) <= 6:
+        raise Refusal(40058, "template_card.button_list takes 1 to 6")
+    keys = [str(one.get("key") or "") for one in buttons if isinstance(one, dict) and one.get("text")]
+    if len(keys) != len(buttons) or not all(keys):
+        raise Refusal(40058, "template_card.button_list.key or text is missing")
+    if len(set(keys)) != len(keys) or any(len(key.encode()) > 1024 for key in keys):
+        raise Refusal(40058, "template_card.button_list.key is too long or twice there")
 
 
 _ROBOT_TYPES: Mapping[str, _Check] = {

@@ -16,8 +16,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from wecom.crypto import CallbackKeys
 from wecom.sandbox import DEMO_APP, DEMO_KEYS, SandboxServer
 from wecom.sandbox.application import App
+from wecom.sandbox.courier import Target
 from wecom.sandbox.guard import real_targets
 
 
@@ -52,10 +54,17 @@ class Command(BaseCommand):
             metavar="NAME",
             help="不存在的接收人：userid、party:2 或 tag:7，可重复",
         )
+        parser.add_argument(
+            "--callback",
+            metavar="URL",
+            help="审批和卡片事件送到这里（默认 FRONTEND_URL/wecom/callback/；"
+            "需要 WECHAT_CALLBACK_TOKEN 和 WECHAT_CALLBACK_AES_KEY）",
+        )
         parser.add_argument("--store", type=Path, metavar="FILE", help="把收到的消息保存在此文件，重启后仍在")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         self._refuse_real_targets(options["port"])
+        apps = options["apps"] or [_configured_app() or DEMO_APP]
         configured = {key: name for name, key in settings.WEBHOOK_KEYS.items() if key}
         keys = {key: name for name, key in options["keys"] or ()} or configured or DEMO_KEYS
         try:
@@ -63,7 +72,8 @@ class Command(BaseCommand):
                 _until_told_to_end() as stop,
                 SandboxServer(
                     keys=keys,
-                    apps=options["apps"] or [_configured_app() or DEMO_APP],
+                    apps=apps,
+                    callback=_callback(options["callback"], apps[0].corp_id),
                     unknown=options["unknown"],
                     port=options["port"],
                     store=options["store"],
@@ -140,6 +150,14 @@ def _configured_app() -> App | None:
     if not (settings.WECHAT_CORP_ID and settings.WECHAT_CORP_SECRET and settings.WECHAT_AGENT_ID):
         return None
     return App(settings.WECHAT_CORP_ID, settings.WECHAT_CORP_SECRET, settings.WECHAT_AGENT_ID)
+
+
+def _callback(url: str | None, corp_id: str) -> Target | None:
+    """Return where events go, where both sides share a token and a key."""
+    if not (settings.WECHAT_CALLBACK_TOKEN and settings.WECHAT_CALLBACK_AES_KEY):
+        return None
+    shared = CallbackKeys(settings.WECHAT_CALLBACK_TOKEN, settings.WECHAT_CALLBACK_AES_KEY, corp_id)
+    return Target(url or f"{settings.FRONTEND_URL}/wecom/callback/", shared)
 
 
 def _app(text: str) -> App:
