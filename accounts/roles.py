@@ -124,6 +124,12 @@ _METERS = (
     "energy.change_readingbatch",
 )
 
+_QUOTA_VIEW = tuple(
+    f"energy.view_{name}"
+    for name in ("energyquota", "quotausage", "quotarevision", "quotaperiodvalue", "quotarun")
+)
+_QUOTAS = (*_QUOTA_VIEW, "energy.add_energyquota", "energy.change_energyquota", "energy.delete_energyquota")
+
 
 SUPPLIER = "供应商"
 """The role of people who belong to a supplier: they see what is theirs, whatever else they may."""
@@ -181,7 +187,7 @@ ROLES: tuple[Role, ...] = (
     Role(
         "能源管理员",
         "配额与能耗",
-        tuple(dict.fromkeys(_ALARM_WORK + _ALARM_VIEW + _ENERGY_VIEW + _ENERGY_CHANGE + _METERS)),
+        tuple(dict.fromkeys(_ALARM_WORK + _ALARM_VIEW + _ENERGY_VIEW + _ENERGY_CHANGE + _METERS + _QUOTAS)),
     ),
     Role(
         "通知管理员",

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
-from django.utils import timezone
 
 from energy.models import (
     Attachment,
@@ -27,7 +26,6 @@ from energy.models import (
     VirtualPart,
 )
 from energy.services import days, months, quotas, structure
-from spc_site import clock
 
 _DECIDING = {
     "energy_type",
@@ -97,10 +95,8 @@ def mark_on_place_of_device(
 @_connect(UpstreamLink, "upstream_link_of_quotas")
 def mark_quotas(sender: type, instance: Attachment | UpstreamLink, raw: bool = False, **kwargs: Any) -> None:
     if not raw:
-        quotas.note_changed(
-            energy_type_ids={instance.device.energy_type_id},
-            first=instance.start,
-            last=instance.end or max(instance.start, timezone.localdate(clock.now())),
+        quotas.note_structure_changed(
+            energy_type_id=instance.device.energy_type_id, first=instance.start, end=instance.end
         )
 
 

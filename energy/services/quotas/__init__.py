@@ -14,10 +14,12 @@ from energy.services.quotas.evaluation import (
     evaluate,
     has_due,
     note_changed,
+    note_structure_changed,
     oldest_due,
     require_run,
-    value_in,
+    values_in,
 )
+from energy.services.quotas.templates import copy_to_year, from_last_year, shares_of, split
 from energy.services.quotas.watching import SILENT_AFTER, is_silent, last_check, watch
 
 __all__ = [
@@ -25,18 +27,23 @@ __all__ = [
     "SILENT_AFTER",
     "check",
     "close_alarms",
+    "copy_to_year",
     "create_quota",
     "evaluate",
+    "from_last_year",
     "has_due",
     "is_silent",
     "last_check",
     "note_changed",
+    "note_structure_changed",
     "oldest_due",
     "request_evaluation",
     "require_run",
     "revise",
     "set_period_values",
+    "shares_of",
+    "split",
     "switch",
-    "value_in",
+    "values_in",
     "watch",
 ]

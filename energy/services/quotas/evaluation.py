@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Min
+from django.db.models import Min, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -60,6 +60,20 @@ def note_changed(*, energy_type_ids: Iterable[int], first: date, last: date) -> 
         QuotaDue(energy_type_id=pk, first=first, last=last, created_at=now) for pk in sorted(energy_type_ids)
     )
     jobs.enqueue("energy.quotas")
+
+
+def note_structure_changed(*, energy_type_id: int, first: date, end: date | None) -> None:
+    """Write down that meters belong elsewhere from a day on: periods that have figures are due again.
+
+    Not those before: a quota says nothing of a time that nobody has held against it.
+    """
+    today = timezone.localdate(clock.now())
+    known = QuotaUsage.objects.filter(
+        Q(quota__energy_type=energy_type_id) | Q(quota__energy_types=energy_type_id)
+    ).aggregate(first=Min("period_start"))["first"]
+    first, last = max(first, known or today), max(today, end or today)
+    if first <= last:
+        note_changed(energy_type_ids={energy_type_id}, first=first, last=last)
 
 
 def has_due() -> bool:
@@ -261,9 +275,10 @@ class _Values:
         return next(later, quota.quota_value)
 
 
-def value_in(quota: EnergyQuota, span: Span) -> Decimal:
-    """Return what a quota is in one period; two queries."""
-    return _Values().of(quota, span)
+def values_in(quota: EnergyQuota, spans: Iterable[Span]) -> list[Decimal]:
+    """Return what a quota is in each of some periods; two queries."""
+    values = _Values()
+    return [values.of(quota, span) for span in spans]
 
 
 # --- what is written --------------------------------------------------------------------------
@@ -346,7 +361,8 @@ __all__ = [
     "evaluate",
     "has_due",
     "note_changed",
+    "note_structure_changed",
     "oldest_due",
     "require_run",
-    "value_in",
+    "values_in",
 ]
