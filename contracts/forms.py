@@ -15,6 +15,7 @@ from contracts.mapping import CONVERSIONS, PARTS, Check, Form, Rule, Source
 from contracts.mapping.rules import APPROVAL_PARTS
 from contracts.mappings import ROLES
 from contracts.models import ContractTemplate
+from contracts.services.templates import MOST_BYTES
 
 SOURCES: Mapping[str, str | Promise] = {
     Source.CONTROL: gettext_lazy("审批控件"),
@@ -89,6 +90,13 @@ class UploadForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
     )
     note = forms.CharField(label=gettext_lazy("说明"), max_length=255, required=False)
+
+    def clean_file(self) -> Any:
+        """Look at the size before anything is read."""
+        upload = self.cleaned_data["file"]
+        if upload.size > MOST_BYTES:
+            raise forms.ValidationError(_("文件超过 20 MB。"))
+        return upload
 
     def names(self) -> list[str]:
         """Return the declared names, each once."""

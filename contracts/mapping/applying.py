@@ -22,7 +22,7 @@ QR_WIDTH_MM = 22
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a contract takes from beside the form."""
+    """What a contract takes from beside the form; `file_names` by the ids that the form has."""
 
     today: date
     sp_no: str = ""
@@ -33,6 +33,7 @@ class Facts:
     applied_at: datetime | None = None
     granted_at: datetime | None = None
     qr_text: str = ""
+    file_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,11 @@ class _Application:
         if control is None:
             return None
         value = control.value()
-        return None if value is None else take_part(value, rule.part)
+        if value is None:
+            return None
+        if control.kind == "File" and rule.part != "key":
+            return tuple(self.facts.file_names.get(str(one), str(one)) for one in value)  # type: ignore[union-attr]
+        return take_part(value, rule.part)
 
     def _of_approval(self, name: str) -> Value | None:
         found = getattr(self.facts, name) if name in APPROVAL_PARTS else None

@@ -22,6 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from approvals.models import ApprovalFile
 from contracts import archive, mapping, wording
 from contracts.choices import ContractState, EventKind, PdfState, VersionState
 from contracts.docx import DocxError
@@ -188,8 +189,15 @@ def facts_of(contract: Contract) -> Facts:
         department=contract.department,
         applied_at=contract.applied_at,
         granted_at=contract.granted_at,
+        file_names=file_names(contract.corp, contract.sp_no),
         qr_text=settings.FRONTEND_URL + reverse("contracts:check", args=[contract.code]),
     )
+
+
+def file_names(corp: str, sp_no: str) -> dict[str, str]:
+    """Return what the files of an approval are called, those that were fetched."""
+    files = ApprovalFile.objects.filter(approval__corp=corp, approval__sp_no=sp_no).exclude(name="")
+    return dict(files.values_list("file_id", "name"))
 
 
 def _planned(contract: Contract) -> _Plan:

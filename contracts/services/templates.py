@@ -33,7 +33,7 @@ DRAFT_MARK = "草稿"
 """Stands across every page of a preview, in the language of the contract."""
 
 SAMPLE_NUMBER = "HT-示例-0001"
-_MOST_BYTES = 20 << 20
+MOST_BYTES = 20 << 20
 
 
 def save_template(template: ContractTemplate) -> ContractTemplate:
@@ -63,7 +63,7 @@ def upload_version(
 
     Raises AppError with the engine's reason code for a file that may not become a template.
     """
-    if len(data) > _MOST_BYTES:
+    if len(data) > MOST_BYTES:
         raise AppError("too_large", _("文件超过 20 MB。"))
     try:
         check_package(data)
@@ -107,6 +107,12 @@ def names_in(data: bytes, declared: Iterable[str]) -> list[str]:
         if names == []
         else [name for name in used if name in names] + [name for name in names if name not in used]
     )
+
+
+def used_fields(version: ContractTemplateVersion) -> list[str]:
+    """Return the fields that stand in the file: what is declared beyond them needs no mapping."""
+    unused = {finding["text"] for finding in version.lint if finding["code"] == "unused_field"}
+    return [name for name in version.fields if name not in unused]
 
 
 def copy_version(version: ContractTemplateVersion, *, user: User) -> ContractTemplateVersion:
@@ -198,7 +204,7 @@ def check_version(version: ContractTemplateVersion) -> list[str]:
         troubles.append(_("还没有字段映射。"))
     else:
         rules, checks = rules_of(saved), checks_of(saved)
-        found = mapping.problems_of_rules(rules, version.fields, checks)
+        found = mapping.problems_of_rules(rules, used_fields(version), checks)
         known = {rule.field for rule in rules}
         found += (Problem(field, "check_unknown") for field in saved.roles.values() if field not in known)
         troubles += wording.problems(found)

@@ -222,7 +222,9 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
                 messages.success(request, _("映射已保存。"))
                 return redirect(_address(row, editor))
     editor.preview = _tried(editor)
-    faults = wording.problems(mapping.problems_of_rules(editor.rules, row.fields, editor.checks))
+    faults = wording.problems(
+        mapping.problems_of_rules(editor.rules, templates.used_fields(row), editor.checks)
+    )
     context = {
         "row": row,
         "editor": editor,

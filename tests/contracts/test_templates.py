@@ -206,3 +206,10 @@ def test_the_editor_names_what_an_approval_lacks_beside_its_field(client: Client
 def test_templates_are_for_their_role(client: Client, name: str) -> None:
     client.force_login(builders.person("质检员"))
     assert client.get(reverse(f"contracts:{name}")).status_code == 403
+
+
+def test_what_is_declared_beyond_the_file_needs_no_mapping() -> None:
+    version = uploaded(docx(paragraph("${甲方}")), declared=["甲方", "备用"])
+    mapped(version, [Rule("甲方", source="constant", argument="示例")])
+    version.refresh_from_db()
+    assert (version.state, version.trouble) == (TemplateState.CHECKED, "")

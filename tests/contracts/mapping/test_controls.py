@@ -315,6 +315,13 @@ def test_the_approval_itself_the_day_and_constants_are_sources_too() -> None:
     assert [one.code for one in absent.problems] == ["missing"]
 
 
+def test_files_are_listed_by_their_names_where_these_are_known() -> None:
+    of = form(control("File", "f", {"files": [{"file_id": "f1"}, {"file_id": "f2"}]}))
+    facts = Facts(today=FACTS.today, file_names={"f1": "图纸.pdf"})
+    rules = [Rule("附件", path="f", kind="File", argument="\n"), Rule("份数", path="f", conversion="count")]
+    assert apply(rules, of, facts).values == {"附件": "图纸.pdf\nf2", "份数": "2"}
+
+
 def test_an_answer_and_its_info_alone_are_read_alike() -> None:
     contents = [control("Text", "t", {"text": "甲"})]
     info = {"apply_data": {"contents": contents}}
