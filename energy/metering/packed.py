@@ -21,8 +21,10 @@ _PAIR = np.dtype([("second", "<i4"), ("count", "<i8")])
 def pack(seconds: Moments, counts: Moments) -> bytes:
     """Return readings as bytes; they must be in order of their seconds."""
     pairs = np.empty(len(seconds), dtype=_PAIR)
-    pairs["second"] = np.diff(seconds, prepend=0)
-    pairs["count"] = np.diff(counts, prepend=0)
+    for name, values in (("second", seconds), ("count", counts)):
+        column = pairs[name]
+        column[:1] = values[:1]
+        column[1:] = values[1:] - values[:-1]
     return _PAIRS + zlib.compress(pairs.tobytes(), 1)
 
 

@@ -36,6 +36,11 @@ class LastReading:
     at: datetime
     value: Decimal
 
+    @property
+    def text(self) -> str:
+        """Return the value as the register shows it, without needless zeros."""
+        return f"{self.value.normalize():f}"
+
 
 def last_reading(device: Device, *, before: datetime | None = None) -> LastReading | None:
     """Return the latest reading of a device, or the latest before a moment. One query."""
@@ -63,7 +68,7 @@ def doubts(device: Device, *, at: datetime, value: Decimal) -> list[str]:
     if step < -(device.tolerance * device.count_size):
         return [
             _("低于上次读数 %(last)s %(unit)s。请核对；如果换过表，请先登记换表。")
-            % {"last": f"{last.value.normalize():f}", "unit": unit}
+            % {"last": last.text, "unit": unit}
         ]
     hours = Decimal((at - last.at) / timedelta(seconds=1)) / 3600
     if device.max_per_hour is not None and step > device.max_per_hour * device.count_size * hours:

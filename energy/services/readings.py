@@ -24,7 +24,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from energy.choices import DeviceKind, DeviceStatus, Label, ReadingKind, Way
-from energy.metering import COUNT_LIMIT, midnights, pack, unpack
+from energy.metering import COUNT_LIMIT, midnights, pack, unpack, unpack_all
 from energy.models import Device, ReadingBatch, ReadingCorrection, ReadingDay
 from energy.services.days import mark_dirty
 from hooks import services as hooks
@@ -266,6 +266,13 @@ def _merge(
     seconds: np.ndarray, counts: np.ndarray, new_seconds: np.ndarray, new_counts: np.ndarray
 ) -> _Merged:
     """Put readings into those of a day; the last of several for one second wins."""
+    is_ordered = bool((new_seconds[1:] > new_seconds[:-1]).all())
+    if is_ordered and (not len(seconds) or new_seconds[0] > seconds[-1]):  # they only go on: nearly always
+        written = np.empty((len(new_seconds), 3), dtype=np.int64)
+        written[:, 0], written[:, 1], written[:, 2] = new_seconds, new_counts, -1
+        return _Merged(
+            np.concatenate([seconds, new_seconds]), np.concatenate([counts, new_counts]), written, 0
+        )
     order = np.argsort(new_seconds, kind="stable")
     new_seconds, new_counts = new_seconds[order], new_counts[order]
     is_last = np.ones(len(new_seconds), dtype=bool)
@@ -319,7 +326,12 @@ def _midnight(day: date) -> int:
 
 def _locked(pks: Iterable[int]) -> dict[int, Device]:
     """Lock devices in one order, so that two batches on the same meters wait for one another."""
-    rows = Device.objects.select_for_update(no_key=True).filter(pk__in=set(pks)).order_by("pk")
+    rows = (
+        Device.objects.select_for_update(no_key=True)
+        .filter(pk__in=set(pks))
+        .only("code", "last_reading_at")
+        .order_by("pk")
+    )
     return {row.pk: row for row in rows}
 
 
@@ -342,9 +354,10 @@ def _write(row: ReadingBatch, checked: Checked) -> None:
     made: list[ReadingDay] = []
     changed: list[ReadingDay] = []
     written: list[np.ndarray] = []
+    olds = _unpacked(stored)
     for (device, day), (new_seconds, new_counts) in new.items():
         known = stored.get((device, day))
-        seconds, counts = unpack(known.packed) if known else (_NONE, _NONE)
+        seconds, counts = olds.get((device, day), (_NONE, _NONE))
         merged = _merge(seconds, counts, new_seconds, new_counts)
         row.unchanged += merged.unchanged
         if not len(merged.written):
@@ -414,11 +427,10 @@ def compare(checked: Checked) -> Compared:
     if not checked.meters:
         return Compared(0, 0, 0, 0, None, None)
     new = _by_day(checked.meters, checked.moments, checked.counts)
-    stored = _stored(new)
+    olds = _unpacked(_stored(new))
     added = changed = same = 0
     for key, (new_seconds, new_counts) in new.items():
-        known = stored.get(key)
-        seconds, counts = unpack(known.packed) if known else (_NONE, _NONE)
+        seconds, counts = olds.get(key, (_NONE, _NONE))
         merged = _merge(seconds, counts, new_seconds, new_counts)
         overwritten = int((merged.written[:, 2] >= 0).sum())
         changed += overwritten
@@ -436,10 +448,20 @@ def compare(checked: Checked) -> Compared:
 
 def _placed(device: int, day: date, written: np.ndarray) -> np.ndarray:
     """Return rows of device, moment, count, count before."""
-    start = _midnight(day)
-    return np.column_stack(
-        [np.full(len(written), device), written[:, 0] + start, written[:, 1], written[:, 2]]
-    )
+    placed = np.empty((len(written), 4), dtype=np.int64)
+    placed[:, 0], placed[:, 1:] = device, written
+    placed[:, 1] += _midnight(day)
+    return placed
+
+
+def _unpacked(stored: dict[Key, ReadingDay]) -> dict[Key, tuple[np.ndarray, np.ndarray]]:
+    """Return the seconds and counts of stored days."""
+    seconds, counts, sizes = unpack_all([row.packed for row in stored.values()])
+    ends = np.cumsum(sizes).tolist()
+    return {
+        key: (seconds[end - size : end], counts[end - size : end])
+        for key, end, size in zip(stored, ends, sizes.tolist(), strict=True)
+    }
 
 
 def _spans(table: np.ndarray) -> list[tuple[int, date, date]]:
