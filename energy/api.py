@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from ninja import Status as Answer
 from ninja.throttling import AuthRateThrottle
@@ -13,10 +15,13 @@ from pydantic import Field, StrictFloat, StrictInt, StrictStr, StringConstraints
 
 from accounts.api import REFUSALS, caller, require
 from energy.choices import Way
-from energy.services import readings
+from energy.importing.output import Output
+from energy.services import output, readings
 from energy.services.readings import MOST_IN_REQUEST, Batch, Reading, Recorded
+from spc_site.errors import AppError
 
 router = Router(tags=["energy"])
+outputs = Router(tags=["energy"])
 
 MOST_BATCHES = "600/m"
 """Batches per token and web process: a gateway for each of many meters."""
@@ -117,3 +122,42 @@ def _answer(recorded: Recorded, batch_id: str) -> dict[str, Any]:
         "last_at": row.last_at,
         "received_at": row.received_at.astimezone(UTC),
     }
+
+
+class OutputIn(Schema):
+    group: str = Field(max_length=120, description="设备组的代码，或唯一的名称")
+    day: date
+    product: str = Field("", max_length=80, description="产品；不分产品时留空")
+    amount: Decimal = Field(ge=0, max_digits=20, decimal_places=6)
+    unit: str = Field(min_length=1, max_length=20)
+
+
+class OutputsIn(Schema):
+    rows: list[OutputIn] = Field(min_length=1, max_length=MOST_IN_REQUEST)
+
+
+class OutputsOut(Schema):
+    written: int
+
+
+@outputs.post(
+    "",
+    response={200: OutputsOut, **REFUSALS},
+    throttle=[AuthRateThrottle(MOST_BATCHES)],
+    summary="每日产量：按日期、设备组、产品写入，重发以最后一次为准；有一行不对就全部不写",
+)
+def post_outputs(request: HttpRequest, given: OutputsIn) -> dict[str, int]:
+    require(request, "energy.add_outputday")
+    groups = output.known_groups()
+    unknown = sorted({row.group for row in given.rows} - set(groups))
+    if unknown:
+        raise AppError("unknown_group", _("没有这些设备组：%(names)s") % {"names": "、".join(unknown[:20])})
+    latest = {
+        (groups[row.group], row.day, row.product): Output(
+            groups[row.group], row.day, row.product, row.amount, row.unit
+        )
+        for row in given.rows
+    }
+    user = caller(request)
+    source = f"api/{user.get_username()[:30]}"
+    return {"written": output.record_output(list(latest.values()), who=user, source=source)}

@@ -257,9 +257,9 @@ def _make_quotas(today: date) -> None:
     elapsed = max((today - month).days, 1)
     electricity = EnergyType.objects.get(code="electricity")
     for code, name, share in (
-        (MARK, "示范工厂 月度用电", Decimal("1.25")),
-        ("DEMO-CAST", "压铸车间 月度用电", Decimal("0.82")),
-        ("DEMO-UTIL", "公用站房 月度用电", Decimal("0.60")),
+        (MARK, "示范工厂 月度用电", Decimal("1.60")),
+        ("DEMO-CAST", "压铸车间 月度用电", Decimal("1.12")),
+        ("DEMO-UTIL", "公用站房 月度用电", Decimal("0.95")),
     ):
         group = DeviceGroup.objects.get(code=code)
         use = totals(electricity, today - timedelta(days=28), today - timedelta(days=1))

@@ -23,6 +23,7 @@ from ninja.openapi.docs import DocsBase
 from accounts.api import ManyProblems, TokenAuth
 from alarms.api import router as alarms
 from contracts.api import router as contracts
+from energy.api import outputs
 from energy.api import router as readings
 from notifications.api import router as notifications
 from quality.api import router as reports
@@ -78,6 +79,7 @@ api.add_router("/reports", reports)
 api.add_router("/notifications", notifications)
 api.add_router("/alarms", alarms)
 api.add_router("/readings", readings)
+api.add_router("/outputs", outputs)
 api.add_router("/contracts", contracts)
 
 

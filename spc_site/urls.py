@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from spc_site import api, health
-from spc_site.pages import dashboard, search
+from spc_site.pages import dashboard, screen, search
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("search/", search.search, name="search"),
+    path("screen/", screen.screen, name="screen"),
     path("", include("accounts.urls")),
     path("", include("quality.urls")),
     path("alarms/", include("alarms.urls")),

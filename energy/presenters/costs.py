@@ -264,7 +264,7 @@ def unit_rows(
                     url=reverse("energy:group", args=[group.pk]) + f"?type={energy_type.code}",
                     name=one.name or _("全部产品"),
                     amount=one.amount,
-                    amount_text=numbers.shown(one.amount),
+                    amount_text=f"{one.amount.normalize():,f}",
                     unit=one.unit,
                     use=uses[group.pk],
                     use_text=numbers.shown(uses[group.pk]),

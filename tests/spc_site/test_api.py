@@ -74,6 +74,7 @@ def test_a_token_whose_user_has_no_role_may_do_nothing(method: str, path: str) -
         f"{ROOT}/notifications": {"title": "t", "content": "c", "channel": "wechat_bot", "target": "IQC"},
         f"{ROOT}/notifications/from-template": {"template_name": "x", "target": "IQC", "variables": {}},
         f"{ROOT}/notifications/events": {"event": "x", "title": "t", "group": "IQC"},
+        f"{ROOT}/outputs": {"rows": [{"group": "S", "day": "2026-05-01", "amount": 1, "unit": "t"}]},
         f"{ROOT}/readings": {"batch_id": "1", "readings": [{"meter": "M1", "at": "2026-03-01", "value": 1}]},
     }.get(path, {"values": ["1"], "version": 1, **_ABOUT_ALARMS})
     response = _client().generic(method, path, data=json.dumps(body), content_type="application/json")
