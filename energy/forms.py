@@ -90,3 +90,12 @@ class OutputFileForm(forms.Form):
         label=_("Excel 或 CSV：日期、设备组、产品、产量、单位"),
         widget=forms.ClearableFileInput(attrs={"accept": ".xlsx,.xls,.xlsm,.csv"}),
     )
+
+
+class TariffFileForm(forms.Form):
+    """A table of tariffs."""
+
+    file = forms.FileField(
+        label=_("Excel 或 CSV：名称、能源种类、生效日、时段、单价、开始、结束…"),
+        widget=forms.ClearableFileInput(attrs={"accept": ".xlsx,.xls,.xlsm,.csv"}),
+    )

@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("devices/", devices.device_list, name="devices"),
     path("devices/<int:pk>/", devices.device, name="device"),
     path("costs/", costs.costs, name="costs"),
+    path("costs/import", costs.import_tariffs, name="import_tariffs"),
     path("demand/", costs.demand, name="demand"),
     path("units/", costs.units, name="units"),
     path("units/add", costs.add_output, name="add_output"),

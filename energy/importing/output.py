@@ -70,7 +70,7 @@ class Parsed:
 def parse(data: bytes, groups: Mapping[str, int]) -> Parsed:
     """Read a workbook or CSV; `groups` leads from codes and names to primary keys."""
     try:
-        sheets = list(open_workbook(data)) if data[:2] == b"PK" or data[:1] == b"\xd0" else [_csv(data)]
+        sheets = sheets_of(data)
     except WorkbookError as error:
         return Parsed([], [Problem(error.code, params=error.params)])
     rows: list[Output] = []
@@ -81,6 +81,13 @@ def parse(data: bytes, groups: Mapping[str, int]) -> Parsed:
     if not rows and not problems:
         problems.append(Problem("nothing"))
     return Parsed([] if problems else rows, problems)
+
+
+def sheets_of(data: bytes) -> list[Sheet]:
+    """Return the sheets of a workbook, or the one of a CSV file."""
+    if not data:
+        raise WorkbookError("empty_file")
+    return list(open_workbook(data)) if data[:2] == b"PK" or data[:1] == b"\xd0" else [_csv(data)]
 
 
 def _csv(data: bytes) -> Sheet:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,8 +18,9 @@ from django.views.decorators.http import require_POST
 
 from energy import exports
 from energy.choices import FactorKind
-from energy.forms import OutputFileForm, OutputForm
+from energy.forms import OutputFileForm, OutputForm, TariffFileForm
 from energy.importing import output as output_files
+from energy.importing import tariffs as tariff_files
 from energy.importing.output import Output
 from energy.models import Device, DeviceGroup, EnergyType
 from energy.presenters import costs as presenter
@@ -29,12 +31,14 @@ from energy.selectors.costs import demands_of_devices, demands_of_groups, month_
 from energy.selectors.output import unit_uses
 from energy.selectors.totals import Totals, totals
 from energy.services import output as output_services
+from energy.services import tariffs as tariff_services
 from energy.views.tree import chosen_period, chosen_type, may_view
 from spc_site.errors import AppError
 from spc_site.lib.problems import Language
 from spc_site.lib.sheets import Limits
 
 may_view_costs = permission_required("energy.view_tariff", raise_exception=True)
+may_change_tariffs = permission_required("energy.change_tariff", raise_exception=True)
 may_add_output = permission_required("energy.add_outputday", raise_exception=True)
 
 _PER_PAGE = 50
@@ -89,6 +93,7 @@ def costs(request: HttpRequest) -> HttpResponse:
         "is_due": found.is_due,
         "has_uncovered_days": found.has_uncovered_days,
         "can_edit": request.user.has_perm("energy.change_tariff"),
+        "file_form": TariffFileForm(),
         "section": "costs",
     }
     return render(request, "energy/costs.html", context)
@@ -113,6 +118,40 @@ def _export_costs(energy_type: EnergyType, period: Period, rows: Sequence[presen
             for row in rows
         ),
     )
+
+
+@require_POST
+@may_change_tariffs
+def import_tariffs(request: HttpRequest) -> HttpResponse:
+    """Take in tariffs from a table, whole or not at all."""
+    form = TariffFileForm(request.POST, request.FILES)
+    problems = [_("请选择文件。")]
+    if form.is_valid():
+        problems = _stored_tariffs(form.cleaned_data["file"])
+    if problems:
+        return render(
+            request, "energy/tariff_problems.html", {"problems": problems, "section": "costs"}, status=422
+        )
+    messages.success(request, _("单价已导入，分时结果将重新计算。"))
+    return redirect("energy:costs")
+
+
+def _stored_tariffs(file: UploadedFile) -> list[str]:
+    """Store the tariffs of a file; return what is wrong with it instead."""
+    if (file.size or 0) > Limits().file_bytes:
+        return [_("文件太大。")]
+    parsed = tariff_files.parse(file.read(), tariff_services.known_types())
+    if parsed.problems:
+        return [tariff_files.WORDING.line(one, _language()) for one in parsed.problems[:_MOST_PROBLEMS]]
+    try:
+        tariff_services.store_tariffs(parsed.tariffs)
+    except AppError as refusal:
+        return [refusal.message]
+    return []
+
+
+def _language() -> Language:
+    return "en" if (get_language() or "").startswith("en") else "zh"
 
 
 @may_view
@@ -240,8 +279,7 @@ def import_output(request: HttpRequest) -> HttpResponse:
         return _units_page(request, problems=[_("文件太大。")])
     parsed = output_files.parse(file.read(), output_services.known_groups())
     if parsed.problems:
-        language: Language = "en" if (get_language() or "").startswith("en") else "zh"
-        lines = [output_files.WORDING.line(one, language) for one in parsed.problems[:_MOST_PROBLEMS]]
+        lines = [output_files.WORDING.line(one, _language()) for one in parsed.problems[:_MOST_PROBLEMS]]
         return _units_page(request, problems=lines)
     assert isinstance(request.user, User)
     try:
@@ -322,4 +360,13 @@ def ranking(request: HttpRequest) -> HttpResponse:
     return render(request, "energy/ranking.html", context)
 
 
-__all__ = ["add_output", "conversion", "costs", "demand", "import_output", "ranking", "units"]
+__all__ = [
+    "add_output",
+    "conversion",
+    "costs",
+    "demand",
+    "import_output",
+    "import_tariffs",
+    "ranking",
+    "units",
+]

@@ -322,6 +322,81 @@ def test_demands_name_their_moment_and_are_exported(client: Client, billed: Devi
     assert exported[1][3] == at(date(2026, 5, 5)).replace(tzinfo=None)
 
 
+TITLES = (
+    "名称",
+    "能源种类",
+    "生效日",
+    "时段",
+    "单价",
+    "开始",
+    "结束",
+    "适用日",
+    "基本电费",
+    "基本电价",
+    "功率因数标准",
+)
+
+
+def tariff_file(*rows: tuple[Any, ...], titles: tuple[str, ...] = TITLES) -> dict[str, SimpleUploadedFile]:
+    book, stream = Workbook(), io.BytesIO()
+    for row in (titles, *rows):
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save(stream)
+    return {"file": SimpleUploadedFile("电价.xlsx", stream.getvalue())}
+
+
+def test_tariffs_are_imported_replace_that_of_their_day_and_end_the_one_before(
+    client: Client, billed: Device
+) -> None:
+    head = ("新电价", "电", date(2026, 5, 4))
+    rows = (
+        (*head, "平", 0.5, None, None, None, "最大需量", 38.5, "0.90"),
+        (None, None, None, "峰", 1, time(8), "12:00", "工作日"),
+        (None, None, None, "峰", None, "18:00", "24:00"),
+        (None, None, None, "谷", "0.25", "0:00", time(6)),
+    )
+    assert client.post("/energy/costs/import", tariff_file(*rows)).status_code == 302
+    assert client.post("/energy/costs/import", tariff_file(*rows)).status_code == 302
+    old, new = Tariff.objects.order_by("start")
+    assert (old.end, new.demand_price, new.spans.count()) == (date(2026, 5, 4), Decimal("38.5"), 3)
+    assert {price.band: price.price for price in new.prices.all()} == {
+        "flat": Decimal("0.5"),
+        "peak": Decimal(1),
+        "valley": Decimal("0.25"),
+    }
+    months.compute_due()
+    (row,) = client.get("/energy/costs/").context["rows"]
+    before = 30 * Decimal("1.2") + 380 * Decimal("0.7") + 310 * Decimal("0.31")
+    assert row.cost.money == before + 100 + 80 * Decimal("0.5") + 60 * Decimal("0.25")
+
+
+def test_a_wrong_table_of_tariffs_changes_nothing_and_names_each_cell(client: Client, billed: Device) -> None:
+    rows = (
+        ("甲", "核能", "2026-06-01", "平", 1),
+        ("乙", "电", "2026-06-01", "高", -1, "25:00", None),
+        ("丙", "电", "2026-06-01", "峰", None, "20:00", "8:00"),
+        (None, None, None, "平", 1, "8:00", None),
+    )
+    response = client.post("/energy/costs/import", tariff_file(*rows))
+    assert response.status_code == 422 and Tariff.objects.count() == 1
+    problems = " ".join(response.context["problems"])
+    for words in (
+        "Sheet!B2",
+        "核能",
+        "Sheet!D3",
+        "Sheet!E3",
+        "Sheet!F3",
+        "“25:00”",
+        "Sheet!G4",
+        "Sheet!F5",
+        "没有单价",
+    ):
+        assert words in problems, words
+    overlapping = ("丁", "电", date(2025, 1, 1), "平", 1)
+    refused = client.post("/energy/costs/import", tariff_file(overlapping))
+    assert "重叠" in refused.content.decode() and Tariff.objects.get().end is None
+
+
 # --- output -----------------------------------------------------------------------------------
 
 
