@@ -37,6 +37,7 @@ def void(contract: Contract, *, reason: str, user: User | None = None) -> Contra
             failure_text="",
         )
         locked.versions.filter(state=VersionState.CURRENT).update(state=VersionState.VOID)
+        sending.call_off(locked, user=user, note=reason.strip())
         if locked.number:
             sending.tell_holders_of_the_end(locked)
     return locked

@@ -274,6 +274,8 @@ def _made(
             failure_text="",
             next_at=None,
         )
+        if before is not None:
+            sending.call_off(locked, user=user, note=_("已有第 %(number)d 版") % {"number": made.number})
         sending.send(made, user=user)
         if made.pdf_state == PdfState.WANTED:
             jobs.enqueue("contracts.pdf")

@@ -17,14 +17,14 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Profile
 from contracts import archive, formats, wording
-from contracts.choices import ContractState, EventKind, Recipient
+from contracts.choices import ContractState, EventKind, Recipient, VersionState
 from contracts.models import Contract, ContractVersion, Delivery
 from contracts.services import downloads, states
 from notifications import media
 from notifications.choices import ChannelCode, State
 from notifications.models import Notification
 from notifications.policy import OPEN_STATES
-from notifications.services import send_template_notification
+from notifications.services import CANCELLABLE, cancel, send_template_notification
 from spc_site import clock
 from spc_site.errors import AppError, Conflict
 from spc_site.jobs import Budget
@@ -137,6 +137,21 @@ def _subject(contract: Contract) -> str:
     return f"contracts.contract:{contract.pk}"
 
 
+def call_off(contract: Contract, *, user: User | None, note: str) -> int:
+    """Cancel what has not left yet of a contract's documents; return how many messages."""
+    waiting = Notification.objects.filter(
+        subject=_subject(contract), event="contract_sent", status__in=CANCELLABLE
+    )
+    count = 0
+    for message in waiting:
+        try:
+            cancel(message, user=user, note=note)
+            count += 1
+        except Conflict:  # it left meanwhile
+            continue
+    return count
+
+
 # --- other messages -----------------------------------------------------------------------------
 
 
@@ -153,7 +168,10 @@ def ask_for_data(contract: Contract) -> None:
 
 def tell_holders_of_the_end(contract: Contract) -> None:
     """Tell everybody who got or took a document of the contract that it is void."""
-    deliveries = Delivery.objects.filter(version__contract=contract)
+    called_off = Notification.objects.filter(subject=_subject(contract), status=State.CANCELLED)
+    deliveries = Delivery.objects.filter(version__contract=contract).exclude(
+        message_id__in=called_off.values("message_id")
+    )
     variables: dict[str, object] = {
         "number": contract.number,
         "name": contract.name,
@@ -248,14 +266,14 @@ def _settle(row: Delivery) -> bool:
             return False
         contract = states.locked(row.version.contract)
         who = row.get_recipient_display()
+        is_current = row.version.state == VersionState.CURRENT
         if was_received:
-            if contract.state == ContractState.GENERATED:
+            if is_current and contract.state == ContractState.GENERATED:
                 states.move(contract, ContractState.SENT, EventKind.SENT, note=who)
             else:
                 states.tell(contract, EventKind.SENT, note=who)
-        else:
-            states.tell(contract, EventKind.FAILED, note=_("未能送达：%(who)s") % {"who": who})
-            Contract.objects.filter(pk=contract.pk).update(
-                failure="not_delivered", failure_text=_("未能送达：%(who)s") % {"who": who}
-            )
+        elif is_current:  # what was called off, or is no longer valid, nobody misses
+            said = _("未能送达：%(who)s") % {"who": who}
+            states.tell(contract, EventKind.FAILED, note=said)
+            Contract.objects.filter(pk=contract.pk).update(failure="not_delivered", failure_text=said)
     return True

@@ -53,6 +53,8 @@ def contract_list(request: HttpRequest) -> HttpResponse:
 def contract(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one contract: facts, what stops it, its documents, who got them, what happened."""
     found = _found(request, pk)
+    possible = presenters.possible_acts(found)
+    may = {name: request.user.has_perm(f"contracts.{name}_contract") for name in ("change", "void")}
     context = {
         "contract": found,
         "facts": presenters.facts(found),
@@ -66,10 +68,11 @@ def contract(request: HttpRequest, pk: int) -> HttpResponse:
         "calls": found.calls.select_related("webhook")[:20]
         if request.user.has_perm("contracts.view_webhookdelivery")
         else [],
-        "can_change": request.user.has_perm("contracts.change_contract"),
-        "can_void": request.user.has_perm("contracts.void_contract"),
+        "can_change": may["change"],
+        "can_void": may["void"],
+        "can_act": any(may.values()) and any(possible.values()),
         "is_waiting": presenters.is_waiting(found),
-        "acts": presenters.possible_acts(found),
+        "acts": possible,
     }
     return render(request, "contracts/contract.html", context)
 

@@ -113,7 +113,7 @@ def _what_comes_along(old: Notification) -> tuple[list[Attachment], bool]:
     return [one for part in further for one in part.attachments.all()], True
 
 
-def cancel(notification: Notification, *, user: User, note: str = "") -> None:
+def cancel(notification: Notification, *, user: User | None, note: str = "") -> None:
     """Call off a message that has not left; raises Conflict when it is too late."""
     with transaction.atomic():
         mine = Notification.objects.filter(pk=notification.pk)

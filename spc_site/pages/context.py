@@ -52,7 +52,6 @@ ITEMS: tuple[Item, ...] = (
         "contract",
         "contracts.view_contract",
         contracts.trouble_count,
-        is_tab=False,
     ),
     Item(gettext_lazy("能源"), ("energy:quotas",), "energy", "energy.view_device"),
     Item(gettext_lazy("导入"), ("quality:import",), "upload", "quality.add_iqcreport"),

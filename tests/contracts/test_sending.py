@@ -156,6 +156,29 @@ def test_a_withdrawn_approval_voids_the_contract_and_tells_whoever_has_it(status
     assert generation.generate_due() == 0
 
 
+def test_what_has_not_left_yet_is_called_off_when_the_contract_ends(wecom: SandboxServer) -> None:
+    contract = made()
+    acts.void(contract, reason="审批已撤销")
+    deliver_due()
+    sent = Notification.objects.filter(template_name="contract_sent")
+    assert {row.status for row in sent} == {State.CANCELLED}
+    assert wecom.messages == []  # nobody has it, so nobody is told that it is void
+    assert sending.settle_due() == 2
+    contract.refresh_from_db()
+    assert (contract.state, contract.failure) == (ContractState.VOID, "")
+
+
+def test_a_new_document_calls_off_the_one_before_it(wecom: SandboxServer) -> None:
+    contract = made(tells_applicant=False)
+    generation.regenerate(contract, user=building.clerk())
+    deliver_due()
+    assert sending.settle_due() == 2
+    assert [one.msgtype for one in wecom.messages] == ["markdown", "file"]
+    assert list(Delivery.objects.order_by("pk").values_list("was_received", flat=True)) == [False, True]
+    contract.refresh_from_db()
+    assert (contract.state, contract.failure) == (ContractState.SENT, "")
+
+
 def test_an_approval_withdrawn_before_its_contract_was_made_leaves_no_number_and_no_message() -> None:
     building.active_version()
     contract = building.granted()
