@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from ninja import Status as Answer
 from ninja.throttling import AuthRateThrottle
-from pydantic import Field, StrictFloat, StrictInt, StrictStr, StringConstraints
+from pydantic import BaseModel, Field, StrictFloat, StrictInt, StrictStr, StringConstraints
 
 from accounts.api import REFUSALS, caller, require
 from energy.choices import Way
@@ -27,7 +27,7 @@ MOST_BATCHES = "600/m"
 """Batches per token and web process: a gateway for each of many meters."""
 
 
-class ReadingIn(Schema):
+class ReadingIn(BaseModel):  # not a Schema: that wraps each of ten thousand, for rows of models
     meter: str = Field(max_length=60, description="表的代码")
     at: str = Field(max_length=40, description="时刻，ISO 8601；没有时区的按北京时间")
     value: StrictInt | StrictFloat | StrictStr = Field(
