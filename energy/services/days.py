@@ -99,7 +99,7 @@ def mark_whole(devices: Collection[int] | QuerySet[Device, int]) -> int:
 def compute_due(*, budget_s: float = 50) -> int:
     """Compute what is due; return of how many device-ranges."""
     budget, done = Budget(budget_s), 0
-    while budget:
+    while budget and has_due():  # looked at first: on SQLite a transaction keeps all writers waiting
         count = _compute_some()
         if not count:
             break
