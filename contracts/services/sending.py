@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
@@ -231,9 +231,9 @@ def _tell(contract: Contract, template: str, variables: dict[str, object], chann
 
 
 def _settled() -> QuerySet[Delivery]:
-    """Return the deliveries without an end whose message has one."""
-    ended = Notification.objects.exclude(status__in=OPEN_STATES).values("message_id")
-    return Delivery.objects.filter(is_settled=False, message_id__in=ended)
+    """Return the deliveries without an end whose message has one; each is looked up by its number."""
+    ended = Notification.objects.filter(message_id=OuterRef("message_id")).exclude(status__in=OPEN_STATES)
+    return Delivery.objects.filter(Exists(ended), is_settled=False)
 
 
 def has_due() -> bool:
