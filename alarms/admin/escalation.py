@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
+from django.forms import BaseInlineFormSet, ModelChoiceField
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -32,8 +34,27 @@ class _WithRows(AuditedAdmin):
         formset.save_m2m()
 
 
+class _Choices(BaseInlineFormSet):
+    """Rows below that offer the same people and rotas: each list is read once for all of them."""
+
+    @cached_property
+    def offered(self) -> dict[str, list[tuple[Any, str]]]:
+        fields = self.form.base_fields
+        return {
+            name: [(row.pk, str(row)) for row in field.queryset or ()]
+            for name in ("recipient", "rota")
+            if isinstance(field := fields.get(name), ModelChoiceField)
+        }
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        for name, rows in self.offered.items():
+            form.fields[name].widget.choices = [("", DASH), *rows]
+
+
 class StepInline(admin.TabularInline):
     model = EscalationStep
+    formset = _Choices
     extra = 1
     fields = ("after_minutes", "minimum_severity", "recipient", "rota", "channel", "target", "by_route")
     verbose_name_plural = gettext_lazy("步骤（每步只填一种去向）")
@@ -82,6 +103,7 @@ class EscalationPolicyAdmin(_WithRows):
 
 class MemberInline(admin.TabularInline):
     model = RotaMember
+    formset = _Choices
     extra = 2
     fields = ("position", "recipient")
 
@@ -91,6 +113,7 @@ class MemberInline(admin.TabularInline):
 
 class ExceptionInline(admin.TabularInline):
     model = RotaException
+    formset = _Choices
     extra = 1
     fields = ("starts_at", "ends_at", "recipient", "note")
 

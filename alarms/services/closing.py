@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from alarms.models import Alarm, Closing, Resolution
+from alarms.models import Alarm, Resolution
 from alarms.services import raising, sources
 from spc_site import clock
 
@@ -21,7 +21,7 @@ def close_quiet(*, at: datetime | None = None) -> int:
     rules = sources.read()
     for source in Alarm.objects.open().order_by().values_list("source", flat=True).distinct():
         rule = rules.of(source)
-        if rule.closing != Closing.QUIET or not rule.quiet_days:
+        if rule.quiet_days is None:  # only a rule that closes by itself has days
             continue
         with transaction.atomic(), override(settings.LANGUAGE_CODE):
             quiet = list(

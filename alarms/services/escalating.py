@@ -57,24 +57,6 @@ class Due:
         return self.alarm.pk, self.alarm.active_since, self.step.pk if self.step else REMINDER, self.number
 
 
-class Done:
-    """What was done already for the alarms that wait."""
-
-    def __init__(self, rows: Iterable[tuple[int, datetime, int, int]]) -> None:
-        self.rows = set(rows)
-        self._reminders: dict[tuple[int, datetime], int] = {}
-        for pk, stretch, step_no, number in self.rows:
-            if step_no == REMINDER:
-                key = (pk, stretch)
-                self._reminders[key] = max(self._reminders.get(key, 0), number)
-
-    def has(self, due: Due) -> bool:
-        return due.identity in self.rows
-
-    def last_reminder(self, alarm: Alarm) -> int:
-        return self._reminders.get((alarm.pk, alarm.active_since), 0)
-
-
 def _with_policies() -> sources.Rules:
     """Read the rules with their policies, steps, people and rotas; 5 queries at most."""
     people = "user__profile"
@@ -99,7 +81,7 @@ def prompt_due(*, at: datetime | None = None) -> int:
         if not waiting:
             return 0
         rules = _with_policies()
-        done = Done(
+        done = set(
             Prompt.objects.filter(alarm__status=AlarmStatus.ACTIVE).values_list(
                 "alarm_id", "stretch", "step_no", "number"
             )
@@ -108,9 +90,7 @@ def prompt_due(*, at: datetime | None = None) -> int:
         found = [
             due
             for alarm in waiting
-            if (policy := rules.of(alarm.source).policy) is not None
-            and policy.is_active
-            and not alarm.withheld
+            if (policy := rules.of(alarm.source).policy) is not None and policy.is_active
             for due in due_of(alarm, policy, done=done, at=at)
             if hush.of(alarm) is None
         ]
@@ -119,7 +99,13 @@ def prompt_due(*, at: datetime | None = None) -> int:
     return len(mine)
 
 
-def due_of(alarm: Alarm, policy: EscalationPolicy, *, done: Done, at: datetime) -> list[Due]:
+def due_of(
+    alarm: Alarm,
+    policy: EscalationPolicy,
+    *,
+    done: set[tuple[int, datetime, int, int]],
+    at: datetime,
+) -> list[Due]:
     """Return what is due for one active alarm at a moment and was not done; no query."""
     if _is_quiet(alarm, policy, at):
         return []
@@ -131,12 +117,12 @@ def due_of(alarm: Alarm, policy: EscalationPolicy, *, done: Done, at: datetime) 
             is_meant = not step.minimum_severity or grave >= SEVERITY_ORDER[Severity(step.minimum_severity)]
             after = timedelta(minutes=step.after_minutes + number * policy.repeat_minutes)
             due = Due(alarm, step, number, rung)
-            if is_meant and waited >= after and not done.has(due):
+            if is_meant and waited >= after and due.identity not in done:
                 found.append(due)
     if policy.reminder_hours:
-        number = int(waited // timedelta(hours=policy.reminder_hours))
-        if number > done.last_reminder(alarm):
-            found.append(Due(alarm, None, number, 0))
+        reminder = Due(alarm, None, int(waited // timedelta(hours=policy.reminder_hours)), 0)
+        if reminder.number and reminder.identity not in done:
+            found.append(reminder)
     return found
 
 

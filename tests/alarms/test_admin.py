@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from alarms.models import Alarm, AlarmStatus
+from alarms.models import Alarm, AlarmStatus, EscalationPolicy, SystemRule
 from alarms.services import AlarmRequest, raise_alarm
+from notifications.models import AuditEntry, Recipient
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +95,49 @@ def test_the_first_page_says_how_many_wait(engineer: Client, client: Client) -> 
     assert (tile.value, tile.tone, tile.note) == (2, "red", "1 条未受理")
     client.force_login(builders.person("合同管理员"))
     assert all(tile.label != "未关闭报警" for tile in client.get(reverse("admin:index")).context["tiles"])
+
+
+def test_a_policy_is_set_with_its_steps_and_every_change_is_told(client: Client) -> None:
+    client.force_login(builders.person("质量经理"))
+    lin = Recipient.objects.create(name="林工")
+    form = {
+        "name": "夜间",
+        "is_active": "on",
+        "repeats": "0",
+        "repeat_minutes": "60",
+        "breaks_at": "critical",
+        "steps-TOTAL_FORMS": "1",
+        "steps-INITIAL_FORMS": "0",
+        "steps-0-after_minutes": "15",
+        "steps-0-recipient": str(lin.pk),
+    }
+    url = reverse("admin:alarms_escalationpolicy_add")
+    page = client.post(url, form | {"steps-0-channel": "wechat_bot", "steps-0-target": "IQC"}).text
+    assert "四者取一" in page
+    client.post(url, form)
+    step = EscalationPolicy.objects.get(name="夜间").steps.get()
+    assert (step.after_minutes, step.recipient) == (15, lin)
+    told = AuditEntry.objects.values_list("kind", "verb")
+    assert set(told) == {("alarms.EscalationPolicy", "added"), ("alarms.EscalationStep", "added")}
+
+
+def test_a_threshold_of_the_system_is_changed_by_the_operator_and_its_measure_is_not(client: Client) -> None:
+    client.force_login(builders.person("运维"))
+    rule = SystemRule.objects.get(measure="disk")
+    form = {
+        "measure": "backlog",
+        "is_active": "on",
+        "severity": "critical",
+        "limit": "95",
+        "minimum_count": "0",
+    }
+    form |= {
+        "hold_minutes": "1",
+        "recover_minutes": "2",
+        "due_hours": "8",
+        "runbook": "https://wiki.example/",
+    }
+    client.post(reverse("admin:alarms_systemrule_change", args=[rule.pk]), form)
+    rule.refresh_from_db()
+    assert (rule.measure, rule.limit, rule.due_hours, rule.opens_order) == ("disk", 95, 8, False)
+    assert client.get(reverse("admin:alarms_systemrule_add")).status_code == 403

@@ -134,6 +134,17 @@ def test_a_silenced_alarm_is_neither_escalated_nor_reminded_of(admin_user: User)
     assert services.prompt_due(at=NOON + timedelta(hours=6)) == 1
 
 
+def test_nobody_is_reminded_of_a_meter_whose_gateway_died_later() -> None:
+    _policy(reminder_hours=1)
+    labels = {"kind": "meter_silent", "gateway": "G1"}
+    _alarm("energy.meter", is_told=True, labels=labels)
+    gateway = _alarm("energy.gateway", at=NOON + MINUTE, labels={"kind": "gateway_offline", "gateway": "G1"})
+    services.prompt_due(at=NOON + timedelta(hours=2))
+    assert [prompt.alarm for prompt in Prompt.objects.all()] == [gateway]
+    services.recover([gateway.key], at=NOON + timedelta(hours=3))
+    assert services.prompt_due(at=NOON + timedelta(hours=3)) == 1
+
+
 def test_alarms_that_wait_together_are_one_message_and_cost_no_query_each(
     django_assert_max_num_queries: Any,
 ) -> None:

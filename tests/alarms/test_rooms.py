@@ -290,6 +290,14 @@ def test_the_figures_count_what_happened_and_how_fast(
     assert lines["qbo_work_orders", "open"] == 0
 
 
+def test_the_time_to_acknowledge_of_what_got_worse_runs_from_then(engineer: User) -> None:
+    now = datetime(2026, 11, 20, 5, tzinfo=UTC)
+    _alarm(at=now - timedelta(hours=2))
+    alarm = _alarm(at=now - timedelta(hours=1), severity="critical")
+    services.acknowledge(alarm, user=engineer, at=now - timedelta(minutes=50))
+    assert selectors.statistics(engineer, weeks=4, at=now).total.acknowledge.half == 10
+
+
 def test_the_rooms_open_with_nothing_in_them_and_cost_the_same_with_much(
     client: Client, engineer: User
 ) -> None:

@@ -128,6 +128,7 @@ def test_the_effect_is_judged_after_its_days_by_whether_the_alarm_came_back(
     for order in (helped, failed):
         _done(order, lin, done_at)
     _done(later, lin, NOON + timedelta(days=3))
+    second = _done(_order(failed.alarm, effect_days=4), lin, done_at + timedelta(days=3))
     services.recover(["good", "bad"], at=done_at)
     _alarm_again = services.raise_alarm(
         AlarmRequest(key="bad", source="quality.IQC", title="又超差"), at=done_at + timedelta(days=2)
@@ -137,9 +138,15 @@ def test_the_effect_is_judged_after_its_days_by_whether_the_alarm_came_back(
     )
     assert services.check_due_effects(at=done_at + timedelta(days=6)) == 0
     with django_assert_max_num_queries(9):
-        assert services.check_due_effects(at=done_at + timedelta(days=7)) == 2
-    rows = {order.key: (order.effect, order.repeats) for order in WorkOrder.objects.all()}
-    assert rows == {"good": ("quiet", 0), "bad": ("repeated", 1), "later": ("waiting", 0)}
+        assert services.check_due_effects(at=done_at + timedelta(days=7)) == 3
+    rows = [(order.key, order.effect, order.repeats) for order in WorkOrder.objects.order_by("pk")]
+    assert rows == [
+        ("good", "quiet", 0),
+        ("bad", "repeated", 1),
+        ("later", "waiting", 0),
+        ("bad", "quiet", 0),  # the second try: what came back before it is not its failure
+    ]
+    assert second.alarm == failed.alarm
     assert failed.alarm is not None
     assert failed.alarm.events.last().note.endswith("无效：又发生了")
 

@@ -165,6 +165,21 @@ def _rota(number: int) -> Rota:
     return rota
 
 
+def _more_people(rota: Rota) -> None:
+    rota.members.create(recipient=Recipient.objects.create(name=EVIL))
+    now = timezone.now()
+    rota.exceptions.create(
+        starts_at=now,
+        ends_at=now + timedelta(days=1),
+        recipient=Recipient.objects.create(name=EVIL),
+        note=EVIL,
+    )
+
+
+def _more_escalation(policy: EscalationPolicy) -> None:
+    policy.steps.create(after_minutes=5, recipient=Recipient.objects.create(name=EVIL))
+
+
 def _policy(number: int) -> EscalationPolicy:
     policy = EscalationPolicy.objects.create(name=f"{EVIL}{number}")
     policy.steps.create(after_minutes=5, rota=_rota(number))
@@ -360,6 +375,8 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
 BELOW: dict[type[models.Model], Callable[[Any], None]] = {
     Alarm: _more_events,
     WorkOrder: _more_work,
+    Rota: _more_people,
+    EscalationPolicy: _more_escalation,
     Notification: _more_attempts,
     Route: _more_steps,
     quality.IQCReport: _more_entries,
