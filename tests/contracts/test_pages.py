@@ -135,3 +135,13 @@ def test_pages_and_acts_are_for_their_role(client: Client) -> None:
         assert client.post(reverse(f"contracts:{name}", args=[contract.pk])).status_code == 403
     assert client.post(reverse("contracts:start_batch")).status_code == 403
     assert Contract.objects.get().state == ContractState.GENERATED
+
+
+def test_the_search_box_of_every_page_finds_contracts(client: Client, clerk: Any) -> None:
+    building.active_version()
+    rows = [generation.generate(building.granted()) for _ in range(2)]
+    search = reverse("search")
+    assert client.get(search, {"q": rows[0].number})["Location"] == rows[0].get_absolute_url()
+    assert client.get(search, {"q": "轴承厂"}).context["contracts"] == [rows[1], rows[0]]
+    client.force_login(builders.person("质检员"))
+    assert client.get(search, {"q": "轴承厂"}).context["contracts"] == []
