@@ -73,6 +73,21 @@ _CONTRACTS = (
     "contracts.delete_outboundwebhook",
 )
 
+_APPROVAL_VIEW = tuple(
+    f"approvals.view_{name}"
+    for name in (
+        *("inboundevent", "approval", "approvalchange", "approvalfile", "outgoingapproval"),
+        *("watchedtemplate", "reconcilerun", "refusal"),
+    )
+)
+_APPROVAL_WORK = (
+    *_APPROVAL_VIEW,
+    *(
+        f"approvals.change_{name}"
+        for name in ("inboundevent", "approval", "approvalfile", "outgoingapproval")
+    ),
+    *(f"approvals.{verb}_watchedtemplate" for verb in ("add", "change")),
+)
 _ENERGY_VIEW = tuple(
     f"energy.view_{name}"
     for name in (
@@ -221,11 +236,12 @@ ROLES: tuple[Role, ...] = (
             "notifications.view_flood",
         ),
     ),
-    Role("合同管理员", "合同模板、生成、发送与归档", _CONTRACTS),
+    Role("合同管理员", "合同模板、生成、发送与归档", _CONTRACTS + _APPROVAL_VIEW),
     Role(
         "运维",
         "系统状态与后台任务",
         (
+            *_APPROVAL_WORK,
             *_ALARM_WORK,
             *_ALARM_RULES,
             "alarms.view_systemrule",

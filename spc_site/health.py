@@ -27,6 +27,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from accounts.api import TokenAuth
+from approvals import selectors as approvals
 from notifications import monitoring
 from spc_site import clock, jobs
 from spc_site.metrics import REGISTRY
@@ -57,6 +58,8 @@ class Health:
     """The bells that are due, and how long the oldest piece has waited where that is known."""
     silent_s: dict[str, float] = field(default_factory=dict)
     """The queues whose last worker fell silent, and how long ago."""
+    reconcile_silent_minutes: int | None = None
+    """For how long no look for lost callbacks has succeeded, where that is too long."""
     unheard: list[str] = field(default_factory=list)
     """Troubles with messages of which no message can tell: titles."""
 
@@ -91,6 +94,7 @@ def examine() -> Health:
         names = jobs.due()
         due = {bell.name: _age_s(bell, now) for bell in jobs.doorbells() if bell.name in names}
         unheard = monitoring.unheard()
+        silent = approvals.reconcile_silent_minutes()
     except AnyDatabaseError:
         return Health(database=False, redis=redis)
     pumps = [beat.beat_at for beat in beats if beat.role == WorkerBeat.Role.PUMP]
@@ -111,6 +115,7 @@ def examine() -> Health:
         due=due,
         silent_s=silent_s,
         unheard=unheard,
+        reconcile_silent_minutes=silent,
     )
 
 
@@ -149,6 +154,10 @@ def system_banner() -> str:
         return _("通知发送异常，且没有别的渠道可以告知：%(titles)s。查看、导入、判定照常。") % {
             "titles": "；".join(health.unheard)
         }
+    if health.reconcile_silent_minutes is not None:
+        return _(
+            "审批核对已 %(minutes)d 分钟没有成功：丢失的回调暂时不会补回。请管理员查看后台的核对记录。"
+        ) % {"minutes": health.reconcile_silent_minutes}
     if lost := {queue: age_s for queue, age_s in health.silent_s.items() if age_s > SILENT_AFTER_S}:
         return _(
             "工作进程已 %(seconds)d 秒没有心跳（%(queues)s）：暂由后台轮询直接处理，"
@@ -183,6 +192,7 @@ def healthz(_request: HttpRequest) -> JsonResponse:
         "due": health.due,
         "oldest_due_s": health.oldest_due_s,
         "unheard_troubles": health.unheard,
+        "reconcile_silent_minutes": health.reconcile_silent_minutes,
     }
     return JsonResponse(body, status=503 if faults else 200)
 

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Min
+from django.utils.translation import gettext as _
 
 from approvals import client
 from approvals.choices import FileState
 from approvals.models import ApprovalFile
 from approvals.services.reading import AFTER_LIMIT, PAUSES, in_words
-from spc_site import clock
+from spc_site import clock, jobs
 from spc_site.errors import AppError
 from spc_site.jobs import Budget
 from spc_site.lib.hashing import content_hash
@@ -92,3 +93,13 @@ def _put_off(file: ApprovalFile, why: str) -> None:
         state=FileState.DEAD if is_over else FileState.WAITING,
         next_at=None if is_over else clock.now() + _MORE_PAUSES[attempts - 1],
     )
+
+
+def retry(file: ApprovalFile) -> None:
+    """Fetch a file again that was given up; raises AppError for one that was not."""
+    changed = ApprovalFile.objects.filter(pk=file.pk, state=FileState.DEAD).update(
+        state=FileState.WAITING, attempts=0, next_at=clock.now()
+    )
+    if not changed:
+        raise AppError("not_dead", _("不需要重新下载。"))
+    jobs.enqueue("approvals.files")
