@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 _MASK = "***"
@@ -31,9 +32,15 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
     """Take the given secrets, and whatever stands where WeCom's credentials stand, out of a text."""
     for secret in secrets:
         if secret:
-            for form in {secret, quote(secret, safe=""), quote(secret)}:
+            for form in _forms(secret):
                 text = text.replace(form, _MASK)
     return _IN_JSON.sub(rf'\1"{_MASK}"', _IN_QUERY.sub(rf"\1{_MASK}", text))
+
+
+@lru_cache(maxsize=512)
+def _forms(secret: str) -> frozenset[str]:
+    """Return how a secret may stand in a text: as it is, or as addresses write it."""
+    return frozenset({secret, quote(secret, safe=""), quote(secret)})
 
 
 class _ScrubbedUrls(logging.Filter):

@@ -24,13 +24,12 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.structures import CaseInsensitiveDict
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from wecom.errors import SIGNS, Action, Kind, Outcome, judge
@@ -88,52 +87,73 @@ _VARIABLES = (*_PROXIES, *map(str.upper, _PROXIES), "REQUESTS_CA_BUNDLE", "CURL_
 _MOST_HOSTS = 32
 
 
-class _Surroundings:
-    """What the environment says of a host: its proxy, its certificates. Read anew when it changes.
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a host is called: its connections, and what a target begins with (a proxy wants it whole)."""
 
-    requests walks through the whole environment for each call, which costs a third of the call.
+    pool: urllib3.HTTPConnectionPool
+    origin: str
+
+
+class _Ways(HTTPAdapter):
+    """The ways to hosts as requests finds them: proxies, certificates, names that are not ASCII.
+
+    They are found once for each host, and anew when the environment changes. A message then costs
+    what urllib3 takes for it; with a request and a response of requests it costs twice that.
     """
 
     def __init__(self, session: requests.Session) -> None:
+        super().__init__()
+        self.headers = {str(name): str(value) for name, value in session.headers.items()}
         self._session = session
         self._said: tuple[str | None, ...] = ()
-        self._known: dict[tuple[str, str], dict[str, Any]] = {}
+        self._known: dict[tuple[str, str], _Way] = {}
 
-    def of(self, url: str) -> dict[str, Any]:
-        """Return how an address is called, as arguments of an adapter."""
+    def to(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """Return the connections to the host of an address, and what to ask it for."""
         said = tuple(map(os.environ.get, _VARIABLES))
         if said != self._said or len(self._known) > _MOST_HOSTS:
             self._said, self._known = said, {}
         parts = urlsplit(url)
         host = parts.scheme, parts.netloc
-        if host not in self._known:
-            self._known[host] = _settings(self._session, url)
-        return self._known[host]
+        way = self._known.get(host)
+        if way is None:
+            way = self._known[host] = self._find(url)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        return way.pool, way.origin + target
 
+    def close(self) -> None:
+        """Close all connections; the next call makes new ones."""
+        self._known = {}
+        super().close()
 
-def _settings(session: requests.Session, url: str) -> dict[str, Any]:
-    found = session.merge_environment_settings(url, {}, True, None, None)
-    return {name: found[name] for name in ("proxies", "stream", "verify", "cert")}
+    def _find(self, url: str) -> _Way:
+        request = requests.Request("GET", url).prepare()
+        assert request.url is not None
+        settings = self._session.merge_environment_settings(request.url, {}, True, None, None)
+        verify, cert, proxies = settings["verify"], settings["cert"], settings["proxies"]
+        pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        assert isinstance(pool, urllib3.HTTPConnectionPool)
+        self.cert_verify(pool, request.url, verify, cert)
+        asked = self.request_url(request, proxies)
+        return _Way(pool, "" if asked.startswith("/") else asked.removesuffix(request.path_url))
 
 
 class _Line(threading.local):
-    """The thread's own session: connections are kept between calls, and never shared with a fork."""
+    """The thread's own ways: connections are kept between calls, and never shared with a fork."""
 
-    session: requests.Session | None = None
-    surroundings: _Surroundings | None = None
+    ways: _Ways | None = None
     pid = 0
     last_used = 0.0
 
-    def take(self) -> requests.Session:
-        if self.session is None or self.pid != os.getpid():
-            self.session = requests.Session()
-            self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            self.surroundings = _Surroundings(self.session)
+    def take(self) -> _Ways:
+        if self.ways is None or self.pid != os.getpid():
+            self.ways = _Ways(requests.Session())
             self.pid = os.getpid()
         elif time.monotonic() - self.last_used > _IDLE_LIMIT_S:
-            self.session.close()  # closes what is pooled; the session itself stays usable
+            self.ways.close()
         self.touch()
-        return self.session
+        return self.ways
 
     def touch(self) -> None:
         self.last_used = time.monotonic()
@@ -145,8 +165,9 @@ _line = _Line()
 class Transport:
     """HTTP with time-outs, bounded answers and no secret in any text.
 
-    Without a session of its own it uses the one of its thread, so that many short-lived robots and
-    applications keep one connection to WeCom.  A session that is passed in must not retry by itself.
+    Without a session of its own it uses the line of its thread, so that many short-lived robots and
+    applications keep one connection to WeCom.  A session that is passed in says how: its proxies,
+    certificates and headers.
     """
 
     def __init__(
@@ -157,7 +178,7 @@ class Transport:
         secrets: Iterable[str] = (),
     ) -> None:
         quiet_urls()
-        self._session = session
+        self._ways = _Ways(session) if session is not None else None
         self._timeout = timeout
         self._secrets = tuple(secrets)
 
@@ -190,14 +211,13 @@ class Transport:
         at_gettoken: bool = False,
     ) -> Reply:
         hidden = (*self._secrets, *secrets)
-        session = self._session if self._session is not None else _line.take()
         body = _WatchedBody(data) if data else None
         started = time.perf_counter()
         status: int | None = None
         raw = b""
         try:
-            with self._call(session, method, url, body, headers) as response:
-                status = response.status_code
+            with self._call(method, url, body, headers) as response:
+                status = response.status
                 retry_after_s = _retry_after(response.headers.get("Retry-After"))
                 try:
                     raw = self._read(response)
@@ -210,43 +230,44 @@ class Transport:
         except _NETWORK_ERRORS as error:
             # A GET has no body to watch; it changes nothing at WeCom, so "written" is the careful guess.
             is_written = status is not None or (body.is_handed_over if body else not _is_before_write(error))
-            reply = Reply(_signed(kind_of_failure(error, is_written=is_written), http_status=status))
-            reply = replace(reply, outcome=replace(reply.outcome, request_written=is_written))
+            kind = kind_of_failure(error, is_written=is_written)
+            reply = Reply(_signed(kind, http_status=status, request_written=is_written))
         _line.touch()
         duration_s = time.perf_counter() - started
-        return replace(reply, outcome=replace(reply.outcome, duration_s=duration_s))
+        return Reply(replace(reply.outcome, duration_s=duration_s), reply.data)
 
     def _call(
-        self,
-        session: requests.Session,
-        method: str,
-        url: str,
-        body: _WatchedBody | None,
-        headers: Mapping[str, str],
-    ) -> requests.Response:
-        """Make the call by the session's adapter: it follows no redirect and keeps no cookie."""
-        request = requests.PreparedRequest()
-        request.prepare_method(method)
-        request.prepare_url(url, None)
-        request.headers = CaseInsensitiveDict({**session.headers, **headers})  # type: ignore[arg-type]
+        self, method: str, url: str, body: _WatchedBody | None, headers: Mapping[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        """Make the call: it follows no redirect, keeps no cookie and is not repeated."""
+        ways = self._ways or _line.take()
+        pool, target = ways.to(url)
+        headers = {**ways.headers, **headers}
         if body is not None:
-            request.body = body  # type: ignore[assignment]  # a file, as the adapter takes it
-            request.headers["Content-Length"] = str(body.size)
-        assert request.url is not None
-        surroundings = _line.surroundings if session is _line.session else None
-        settings = surroundings.of(request.url) if surroundings else _settings(session, request.url)
-        return session.get_adapter(request.url).send(request, timeout=self._timeout, **settings)
+            headers["Content-Length"] = str(body.size)
+        connect_s, read_s = self._timeout
+        return pool.urlopen(
+            method,
+            target,
+            body=body,
+            headers=headers,
+            timeout=urllib3.Timeout(connect=connect_s, read=read_s),
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+        )
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         """Read the answer within its size limit and within the time-out as a whole, not per packet."""
         deadline = time.monotonic() + self._timeout[1]
         parts: list[bytes] = []
         size = 0
-        while chunk := response.raw.read1(65536, decode_content=True):
+        while chunk := response.read1(65536, decode_content=True):
             parts.append(chunk)
             size += len(chunk)
             if size > _ANSWER_LIMIT or time.monotonic() > deadline:
-                raise requests.exceptions.ChunkedEncodingError("the answer does not end")
+                raise urllib3.exceptions.ProtocolError("the answer does not end")
         return b"".join(parts)
 
 
@@ -278,17 +299,18 @@ def judge_answer(
 
 
 def kind_of_failure(error: BaseException, *, is_written: bool) -> Kind:
-    """Name what went wrong on the wire, from the chain of causes below requests' exception."""
+    """Name what went wrong on the wire, from the chain of causes below the exception."""
     causes = _causes(error)
     if is_written:
-        timed_out = any(isinstance(cause, requests.exceptions.Timeout | TimeoutError) for cause in causes)
+        late = (urllib3.exceptions.ReadTimeoutError, TimeoutError)
+        timed_out = any(isinstance(cause, late) for cause in causes)
         return Kind.READ_TIMEOUT if timed_out else Kind.CONNECTION_LOST
     for kind, classes in (
-        (Kind.PROXY_FAILED, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)),
-        (Kind.TLS_FAILED, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)),
+        (Kind.PROXY_FAILED, (urllib3.exceptions.ProxyError,)),
+        (Kind.TLS_FAILED, (urllib3.exceptions.SSLError,)),
         (Kind.NAME_UNRESOLVED, (NameResolutionError, UnicodeError)),
         (Kind.CONNECTION_REFUSED, (NewConnectionError,)),  # by descent it is a ConnectTimeoutError, too
-        (Kind.CONNECT_TIMEOUT, (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError)),
+        (Kind.CONNECT_TIMEOUT, (urllib3.exceptions.ConnectTimeoutError,)),
     ):
         if any(isinstance(cause, classes) for cause in causes):
             return kind

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -113,7 +114,7 @@ class WechatBot(Driver):
         self, payload: str, target: str, credential: Credential, *, timeout_s: float, message_id: str = ""
     ) -> Result:
         prefix, key = credential.handle
-        sender = Robot(prefix, key, timeout=(min(3, timeout_s), timeout_s))
+        sender = _robot(prefix, key, timeout_s)
         reference = uploads.reference(payload)
         if reference is None:
             return _result(sender.send(Payload.thaw(payload)))
@@ -176,6 +177,12 @@ class WechatBot(Driver):
         if last := _last_resort():
             found.append(last)
         return found
+
+
+@lru_cache(maxsize=256)
+def _robot(prefix: str, key: str, timeout_s: float) -> Robot:
+    """Return the client of a robot; it keeps nothing but what it was made of."""
+    return Robot(prefix, key, timeout=(min(3, timeout_s), timeout_s))
 
 
 def _pools(*groups: str) -> dict[str, list[models.Robot]]:

@@ -11,9 +11,12 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
+import certifi
 import pytest
 import requests
+import urllib3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,21 +165,22 @@ def test_the_environments_proxy_is_used_and_its_change_is_seen(
 def test_a_certificate_nobody_knows_is_refused_unless_the_environment_names_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    seen: list[dict[str, object]] = []
+    seen: list[tuple[str | None, object]] = []
 
-    def send(self: object, request: requests.PreparedRequest, **options: object) -> requests.Response:
-        seen.append(options)
-        raise requests.exceptions.SSLError("certificate verify failed")
+    def call(self: urllib3.HTTPSConnectionPool, *_args: object, **_options: object) -> None:
+        seen.append((self.ca_certs, self.cert_reqs))
+        raise urllib3.exceptions.SSLError("certificate verify failed")
 
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    monkeypatch.setattr(urllib3.HTTPSConnectionPool, "urlopen", call)
     robot = Robot("https://wecom.test/cgi-bin/webhook/send?key=", KEY)
     assert robot.send(HELLO).kind is Kind.TLS_FAILED
     bundle = tmp_path / "plant-ca.pem"
+    bundle.touch()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     robot.send(HELLO)
-    assert [options["verify"] for options in seen] == [True, str(bundle)]
+    assert seen == [(certifi.where(), "CERT_REQUIRED"), (str(bundle), "CERT_REQUIRED")]
 
 
 def test_a_reset_before_the_last_byte_was_handed_over_did_not_arrive(misbehaving: Start) -> None:
@@ -333,10 +337,10 @@ def test_a_fork_does_not_use_its_parents_connection(
     sandbox: SandboxServer, connections: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert Robot(sandbox.webhook_base_url, KEY).send(HELLO).ok
-    session = transport._line.session
+    ways = transport._line.ways
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert Robot(sandbox.webhook_base_url, KEY).send(HELLO).ok
-    assert transport._line.session is not session
+    assert transport._line.ways is not ways
     assert len(connections) == 2
 
 
@@ -380,7 +384,7 @@ def test_no_failure_shows_the_key_anywhere(
     texts += [repr(row) for row in sandbox.messages] + [caplog.text, *capsys.readouterr()]
     assert "urllib3" in caplog.text  # the loud one did speak
     written = "\n".join(texts)
-    for part in (SECRET, "PLANTED", "s3cr3t", requests.utils.quote(SECRET, safe="")):
+    for part in (SECRET, "PLANTED", "s3cr3t", quote(SECRET, safe="")):
         assert part not in written
 
 
