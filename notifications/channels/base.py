@@ -96,6 +96,9 @@ class Driver(ABC):
     target_help: ClassVar[str | Promise] = ""
     """How a target is written, for forms."""
 
+    limits_recipients: ClassVar[bool] = False
+    """Whether single recipients have limits of their own, which `admit` keeps."""
+
     @abstractmethod
     def compose(
         self, title: str, content: str, target: str, form: Form, attachments: Sequence[Attachment] = ()

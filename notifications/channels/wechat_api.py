@@ -101,6 +101,7 @@ class WechatApi(Driver):
 
     code = ChannelCode.WECHAT_API.value
     label = ChannelCode.WECHAT_API.label
+    limits_recipients = True
     target_help = gettext_lazy("userid，多个用 | 分隔；部门 party:2，标签 tag:7，全体 @all")
 
     def compose(

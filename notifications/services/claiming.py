@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from notifications import policy
 from notifications.choices import Reason, State
@@ -23,7 +23,7 @@ from notifications.policy import LATE_AFTER, OPEN_STATES
 from notifications.services import failover, merging, statements
 from notifications.services.failover import Why
 from notifications.services.lanes import Lane, Lanes
-from notifications.services.states import locked, move_locked, move_unlocked, update_unlocked
+from notifications.services.states import locked, move_unlocked, update_unlocked
 from spc_site import clock
 
 BEHIND_AN_EARLIER_PART = timedelta(seconds=2)
@@ -279,18 +279,9 @@ def _lease(chosen: list[Notification], worker: str, now: datetime) -> Claimed:
     if not chosen:
         return claimed
     keys = [row.pk for row in chosen]
-    until = now + policy.LEASE
-    tries = DeliveryAttempt.objects.filter(notification=OuterRef("pk")).order_by()
-    last = Subquery(tries.values("notification").annotate(last=Max("number")).values("last"))
-    with transaction.atomic():
-        # By key alone, and the state looked at here: SQLite would else read all that are pending.
-        rows = locked(Notification.objects.filter(pk__in=keys)).annotate(last_attempt=last)
-        found = {row.pk: row for row in rows if row.status == State.PENDING}
-        move_locked(
-            found, State.PENDING, State.SENDING, lease_until=until, lease_owner=worker, updated_at=now
-        )
-    for row in (found[key] for key in keys if key in found):
-        row.status, row.lease_until, row.lease_owner = State.SENDING, until, worker
-        claimed.rows.append(row)
-        claimed.attempts[row.pk] = row.last_attempt or 0
+    found = {row.pk: row for row in statements.lease(keys, worker, now + policy.LEASE, now)}
+    for key in keys:
+        if row := found.get(key):
+            claimed.rows.append(row)
+            claimed.attempts[key] = row.last_attempt or 0  # type: ignore[attr-defined]
     return claimed

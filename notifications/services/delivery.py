@@ -127,21 +127,14 @@ def _lost_too_often(keys: set[int]) -> set[int]:
     return set(worn.values_list("notification_id", flat=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """An attempt that has begun: its number, and what it is made with."""
-
-    number: int
-    credential: channels.Credential
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Answered:
     """A request that was answered, not yet written down."""
 
     row: Notification
     lane: Lane
-    begun: _Begun
+    number: int
+    credential: channels.Credential
     result: channels.Result
     duration_ms: int
 
@@ -149,7 +142,7 @@ class _Answered:
 def _deliver_batch(claimed: Claimed, lanes: Lanes, drain: _Drain, budget: Budget) -> int:
     """Send the claimed rows in order; return how many requests were made.
 
-    A success is written down in the transaction that begins the next attempt: each send has its
+    A success is written down together with the beginning of the next attempt: each send has its
     own record before the next one leaves, and a commit serves both.
     """
     tried = 0
@@ -164,21 +157,20 @@ def _deliver_batch(claimed: Claimed, lanes: Lanes, drain: _Drain, budget: Budget
             continue
         is_over = False
         lane = lanes.of(row.channel, row.target)
-        if _has_lease(row, lane.timeout_s) or _renew(row, lane.timeout_s):
+        now = clock.now()
+        if _has_lease(row, lane.timeout_s, now) or _renew(row, lane.timeout_s):
+            number = claimed.attempts[row.pk] + 1
             try:
-                with transaction.atomic():
-                    if success is not None:
-                        _record_success(success, drain)
-                    begun = _begin(row, lane, drain, number=claimed.attempts[row.pk] + 1)
+                credential = _begin(row, lane, drain, number, success, now)
             except DatabaseError:
                 if success is not None:  # what fails for the next one must not undo what was sent
-                    with contextlib.suppress(DatabaseError), transaction.atomic():
+                    with contextlib.suppress(DatabaseError):
                         _record_success(success, drain)
                 raise
             success = None
-            if begun is not None:
+            if credential is not None:
                 tried += 1
-                answered = _send(row, lane, begun)
+                answered = _send(row, lane, number, credential)
                 if answered.result.decision is Decision.SENT:
                     success = answered
                     is_over = True
@@ -187,15 +179,14 @@ def _deliver_batch(claimed: Claimed, lanes: Lanes, drain: _Drain, budget: Budget
         if row.part_count > 1 and not is_over:
             stopped_stories[row.correlation_id] = max(row.next_at, clock.now())
     if success is not None:
-        with transaction.atomic():
-            _record_success(success, drain)
+        _record_success(success, drain)
     return tried
 
 
-def _has_lease(row: Notification, timeout_s: float) -> bool:
+def _has_lease(row: Notification, timeout_s: float, now: datetime) -> bool:
     """Say whether the lease lasts for this request; one that has grown says that the clock was set."""
     assert row.lease_until is not None
-    left = row.lease_until - clock.now()
+    left = row.lease_until - now
     return timedelta(seconds=2 * timeout_s) <= left <= policy.LEASE + timedelta(seconds=1)
 
 
@@ -222,21 +213,27 @@ def _put_back(row: Notification, status: str, **fields: Any) -> None:
 # --- begin ---------------------------------------------------------------------------------------
 
 
-def _begin(row: Notification, lane: Lane, drain: _Drain, *, number: int) -> _Begun | None:
+def _begin(
+    row: Notification, lane: Lane, drain: _Drain, number: int, success: _Answered | None, now: datetime
+) -> channels.Credential | None:
     """Take a place of one of the lane's budgets and write the start of the attempt.
 
-    Returns None after giving the row a later time. Runs in a transaction of its caller.
+    Writes down the success before it, too. Returns None after giving the row a later time.
     """
-    now = clock.now()
     assert lane.driver is not None
-    if lane.free(now) and (wait_s := lane.driver.admit(row.target)):
-        # The recipients' own limit: others may go with these credentials meanwhile.
-        _put_back(row, State.PENDING, reason=Reason.RATE, next_at=now + timedelta(seconds=wait_s))
-        return None
-    credential = _take_place(lane, now)
+    if lane.driver.limits_recipients and lane.free(now):
+        with transaction.atomic():
+            if wait_s := lane.driver.admit(row.target):
+                # The recipients' own limit: others may go with these credentials meanwhile.
+                _write_down(success, None, now, drain)
+                _put_back(row, State.PENDING, reason=Reason.RATE, next_at=now + timedelta(seconds=wait_s))
+                return None
+            credential, success = _start(row, lane, drain, number, success, now)
+    else:
+        credential, success = _start(row, lane, drain, number, success, now)
     if credential is not None:
-        statements.begin_attempt(row, number, credential.name, drain.worker, now)
-        return _Begun(number, credential)
+        return credential
+    _write_down(success, None, now, drain)
     if lane.obstacle is None:
         until = lane.opens_at(now)
         _put_back(row, State.PENDING, reason=Reason.RATE, next_at=until)
@@ -246,38 +243,40 @@ def _begin(row: Notification, lane: Lane, drain: _Drain, *, number: int) -> _Beg
     return None
 
 
-def _take_place(lane: Lane, now: datetime) -> channels.Credential | None:
-    """Take one place of the first credential that has one; None when all are spent, resting or dead.
+def _start(
+    row: Notification, lane: Lane, drain: _Drain, number: int, success: _Answered | None, now: datetime
+) -> tuple[channels.Credential | None, _Answered | None]:
+    """Begin with the first credential that has a place; None when all are spent, resting or dead.
 
     The log is written only if nobody has written it since it was read: so it stays exact with any
-    number of processes, without a lock that is held while something is sent.
+    number of processes, without a lock that is held while something is sent. Returns the success,
+    too, as long as it is not written down.
     """
     for credential in lane.credentials:
         seen = lane.logs[credential.name]
         while seen.free(now):
             sends = policy.logged(seen.sends, seen.limit, now.timestamp())
-            if statements.write_log(seen, sends, now):
+            start = statements.Start(row, number, seen, sends, drain.worker)
+            has_begun = _write_down(success, start, now, drain)
+            success = None
+            if has_begun:
                 seen.sends, seen.turn = sends, seen.turn + 1
-                return credential
-            row, _created = SendBudget.objects.get_or_create(name=seen.name)
-            seen.see(row)
-    return None
+                return credential, None
+            kept, _created = SendBudget.objects.get_or_create(name=seen.name)
+            seen.see(kept)
+    return None, success
 
 
 # --- send and record -------------------------------------------------------------------------------
 
 
-def _send(row: Notification, lane: Lane, begun: _Begun) -> _Answered:
+def _send(row: Notification, lane: Lane, number: int, credential: channels.Credential) -> _Answered:
     """Make the request."""
     assert lane.driver is not None
     started = time.monotonic()
     try:
         result = lane.driver.deliver(
-            row.payload,
-            row.target,
-            begun.credential,
-            timeout_s=lane.timeout_s,
-            message_id=row.message_id,
+            row.payload, row.target, credential, timeout_s=lane.timeout_s, message_id=row.message_id
         )
     except channels.NotConfigured as missing:
         result = channels.Result(Decision.RETRY, explanation=str(missing))  # its setting went meanwhile
@@ -288,16 +287,27 @@ def _send(row: Notification, lane: Lane, begun: _Begun) -> _Answered:
         log.exception("delivery of message %s failed", row.message_id)
         result = channels.Result(Decision.UNCERTAIN, explanation="发送程序出错，详见日志")
     duration_ms = round((time.monotonic() - started) * 1000)
-    log.info("message %s attempt %d: %s", row.message_id, begun.number, result.decision.value)
-    return _Answered(row, lane, begun, result, duration_ms)
+    level = logging.DEBUG if result.decision is Decision.SENT else logging.INFO  # its row tells the rest
+    log.log(level, "message %s attempt %d: %s", row.message_id, number, result.decision.value)
+    return _Answered(row, lane, number, credential, result, duration_ms)
 
 
 def _record_success(answered: _Answered, drain: _Drain) -> None:
     """Write down that a message was sent; it counts even if the lease was lost."""
-    now = clock.now()
-    statements.end_attempt(answered.row, answered.begun.number, answered.result, answered.duration_ms)
-    statements.mark_sent(answered.row, answered.result, now)
-    _note_success(answered.lane, now, drain)
+    _write_down(answered, None, clock.now(), drain)
+
+
+def _write_down(
+    success: _Answered | None, start: statements.Start | None, now: datetime, drain: _Drain
+) -> bool:
+    """Write down a success and the beginning of the next attempt; say whether that has begun."""
+    if success is None and start is None:
+        return False
+    if success is None:
+        return statements.turn(None, start, now)
+    _note_success(success.lane, now, drain)
+    sent = statements.Sent(success.row.pk, success.number, success.result, success.duration_ms)
+    return statements.turn(sent, start, now)
 
 
 def _record_failure(answered: _Answered, lanes: Lanes, drain: _Drain) -> bool:
@@ -308,8 +318,8 @@ def _record_failure(answered: _Answered, lanes: Lanes, drain: _Drain) -> bool:
     row, lane, result = answered.row, answered.lane, answered.result
     now = clock.now()
     with transaction.atomic():
-        statements.end_attempt(row, answered.begun.number, result, answered.duration_ms)
-        _note_failure(lane, answered.begun.credential.name, result, now)
+        statements.end_attempt(row.pk, answered.number, result, answered.duration_ms)
+        _note_failure(lane, answered.credential.name, result, now)
         drain.ok_noted.pop(lane.channel, None)
         mine = Notification.objects.filter(pk=row.pk, status=State.SENDING, lease_owner=row.lease_owner)
         if not mine.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.test import Client
@@ -32,6 +32,7 @@ class ScriptedChannel(Driver):
     is_configured: bool = True
     limit_bytes: int | None = None
     admits_after_s: float = 0.0
+    limits_recipients: ClassVar[bool] = True
 
     def compose(self, title: str, content: str, target: str, form: Form, attachments: Any = ()) -> list[str]:
         """Part at form feeds, and where the test gives a limit, by bytes as WeCom's channels do."""

@@ -333,11 +333,11 @@ def test_a_database_error_ends_the_drain_and_leaves_one_unsure_message(
     for number in range(4):
         _send(target=f"G{number}")
 
-    def broken(*_: object) -> None:
+    def broken(*_: object) -> list[object]:
         raise DatabaseError("disk is full")
 
     with monkeypatch.context() as patch, pytest.raises(DatabaseError):
-        patch.setattr(statements, "mark_sent", broken)
+        patch.setattr(statements, "_values_of_sent", broken)
         deliver_due()
     assert len(channel.delivered) == 1
     clock(61)
@@ -361,7 +361,7 @@ def test_what_a_message_costs_in_statements(channel: ScriptedChannel) -> None:
         assert deliver_due() == 50
     own = [query["sql"] for query in queries if not query["sql"].startswith(_BORDERS)]
     compare("notifications.deliver 50", len(own))
-    assert len(own) / 50 < 5
+    assert len(own) / 50 < (2 if connection.vendor == "postgresql" else 5)
 
 
 def test_one_look_costs_the_same_statements_whatever_waits(channel: ScriptedChannel) -> None:
