@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -25,7 +24,6 @@ from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, QuerySet, Subquery
 
 from energy.choices import ReadingKind
-from energy.events import days_changed
 from energy.metering import (
     Change,
     DayAmounts,
@@ -161,14 +159,6 @@ def _compute_some() -> int:
             quotas.note_changed(
                 energy_type_ids=written.energy_types, first=min(written.days), last=max(written.days)
             )
-            announce = partial(
-                days_changed.send_robust,
-                sender=EnergyDailySummary,
-                energy_type_ids=written.energy_types,
-                first=min(written.days),
-                last=max(written.days),
-            )
-            transaction.on_commit(announce)
     return len(settled)
 
 

@@ -20,7 +20,6 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from energy.choices import Label, ReadingKind, Way
-from energy.events import days_changed
 from energy.metering import Change, Flag, Register, daily_use
 from energy.models import (
     Device,
@@ -30,7 +29,7 @@ from energy.models import (
     MeterChange,
     ReadingDay,
 )
-from energy.services import days, readings
+from energy.services import days, quotas, readings
 from energy.services.readings import Batch, Reading
 from tests.energy import builders as make
 from tests.oracles import registers as oracle
@@ -319,23 +318,13 @@ def test_a_missing_interval_is_not_covered_and_never_zero() -> None:
 # --- the room around ---------------------------------------------------------------------------
 
 
-def test_changed_days_are_told_after_the_commit_once_for_all(
-    django_capture_on_commit_callbacks: Callable[..., Any],
-) -> None:
+def test_the_quotas_are_told_once_which_days_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[dict[str, Any]] = []
+    monkeypatch.setattr(quotas, "note_changed", lambda **told: heard.append(told))
     device = make.device(interval_s=3600)
-
-    def hear(**told: Any) -> None:
-        heard.append({name: told[name] for name in ("energy_type_ids", "first", "last")})
-
-    days_changed.connect(hear)
-    try:
-        for _ in range(2):
-            taken(*(Reading(device.code, START + timedelta(hours=n), n) for n in range(30)))
-            with django_capture_on_commit_callbacks(execute=True):
-                days.compute_due()
-    finally:
-        days_changed.disconnect(hear)
+    for _ in range(2):
+        taken(*(Reading(device.code, START + timedelta(hours=n), n) for n in range(30)))
+        days.compute_due()
     told = {
         "energy_type_ids": {device.energy_type_id},
         "first": date(2026, 3, 1),
