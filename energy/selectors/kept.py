@@ -21,7 +21,7 @@ from energy.models import EnergyType, StructureStamp
 from energy.selectors.structure import PlantMap, plant_of
 
 KEPT_S = 60.0
-_MOST = 24
+_MOST = 12
 _Thing = TypeVar("_Thing")
 _kept: OrderedDict[tuple[Any, ...], tuple[float, Any]] = OrderedDict()
 
