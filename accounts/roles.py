@@ -260,6 +260,12 @@ ROLES: tuple[Role, ...] = (
             "spc_site.view_schedule",
             "quality.view_verification",
             "quality.add_verification",
+            "hooks.view_hookpoint",
+            "hooks.view_hookevent",
+            "hooks.view_hookrun",
+            "hooks.view_customkpi",
+            "hooks.change_hookevent",
+            "hooks.resume_hookpoint",
         ),
     ),
 )

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 
+from alarms import hooked
 from alarms.models import Alarm
 from notifications.events import declare
 
@@ -78,7 +79,12 @@ def _moment(at: datetime | None) -> str:
 
 
 def announce(signal: Signal, alarms: Iterable[Alarm], **more: Any) -> None:
-    """Tell the other rooms of each alarm; free where nobody listens."""
+    """Tell the other rooms of each alarm, and the customer's hooks of all; free where nobody listens."""
+    alarms = list(alarms)
     if signal.has_listeners(Alarm):
         for alarm in alarms:
             signal.send(sender=Alarm, alarm=facts_of(alarm), **more)
+    if signal is alarm_created:
+        hooked.fire_created(alarms)
+    elif signal is alarm_resolved:
+        hooked.fire_resolved(alarms, **more)

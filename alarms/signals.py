@@ -8,8 +8,10 @@ from typing import Any
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
-from alarms import delivery, selectors, services
+from alarms import delivery, hook_trouble, hooked, selectors, services
 from approvals.signals import card_clicked
+from hooks.events import core_figures_wanted, hook_paused, hook_recovered
+from hooks.models import HookPoint
 from notifications.models import Notification, Trouble
 from notifications.monitoring import trouble as trouble_found
 from notifications.monitoring import trouble_ended
@@ -32,6 +34,16 @@ def acknowledge_on_card_clicked(sender: type[Any], key: str, user_id: str, **kwa
         services.acknowledge_from_card(pk, user_id)
 
 
+@receiver(hook_paused, dispatch_uid="alarms.raise_on_hook_paused")
+def raise_on_hook_paused(sender: type[HookPoint], point: HookPoint, **kwargs: Any) -> None:
+    hook_trouble.raise_for(point)
+
+
+@receiver(hook_recovered, dispatch_uid="alarms.recover_on_hook_recovered")
+def recover_on_hook_recovered(sender: type[HookPoint], point: HookPoint, **kwargs: Any) -> None:
+    hook_trouble.recover_from(point)
+
+
 @receiver(story_wanted, dispatch_uid="alarms.tell_who_took_it_on")
 def tell_who_took_it_on(sender: type[Notification], message: Notification, **kwargs: Any) -> list[Step]:
     return [
@@ -45,3 +57,8 @@ def tell_who_took_it_on(sender: type[Notification], message: Notification, **kwa
         )
         for event in selectors.answers_to(message.subject, message.link, since=message.created_at)
     ]
+
+
+@receiver(core_figures_wanted, dispatch_uid="alarms.tell_core_figures")
+def tell_core_figures(sender: object, **kwargs: Any) -> dict[str, int]:
+    return hooked.figures()

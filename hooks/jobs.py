@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hooks.services import running
+from hooks import policy
+from hooks.services import figures, running
 from spc_site.jobs import doorbell, every
 
 
@@ -16,3 +17,9 @@ def run_due_job() -> int:
 def forget_old_job() -> int:
     """Delete what is older than the days that are kept."""
     return running.forget_old()
+
+
+@every(seconds=policy.KPI_EVERY_S, name="hooks.figures")
+def calculate_figures_job() -> int:
+    """Calculate the customer's figures."""
+    return figures.calculate()

@@ -179,3 +179,8 @@ class CustomKpi(models.Model):
 
     def __str__(self) -> str:
         return self.label or self.name
+
+    @property
+    def shown(self) -> str:
+        """Return the value for people: at most three decimals, thousands apart."""
+        return f"{self.value:,.3f}".rstrip("0").rstrip(".")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from hooks.events import core_figures_wanted
+from quality import hooked
 from quality.choices import Status
 from quality.models import IQCReport, IQCReportEntry, OQCReport, OQCReportEntry
 from spc_site import jobs
@@ -24,3 +27,8 @@ def ring_on_saved(
 ) -> None:
     if not raw and instance.status == Status.PENDING:
         jobs.enqueue("quality.judge")
+
+
+@receiver(core_figures_wanted, dispatch_uid="quality.tell_core_figures")
+def tell_core_figures(sender: object, **kwargs: Any) -> dict[str, Decimal | int]:
+    return hooked.figures()

@@ -11,6 +11,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from quality import hooked
 from quality.choices import Origin
 from quality.forms import UploadForm
 from quality.importing.marking import marked_workbook
@@ -79,7 +80,9 @@ def problems(request: HttpRequest, upload_id: str, number: str) -> HttpResponse:
     file = kept.files[int(number)]
     stem = file.name.rsplit(".", 1)[0]
     name = _("%(file)s-问题.xlsx") % {"file": stem}
-    return _download(marked_workbook(_parse(file, KINDS[kept.about["kind"]]), language()), name)
+    content = marked_workbook(_parse(file, KINDS[kept.about["kind"]]), language())
+    hooked.fire_problems(name, content, made_by=_person(request).get_username())
+    return _download(content, name)
 
 
 @require_safe

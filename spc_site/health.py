@@ -28,6 +28,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from accounts.api import TokenAuth
 from approvals import selectors as approvals
+from hooks.selectors import State as HooksState
+from hooks.selectors import state as state_of_hooks
 from notifications import monitoring
 from spc_site import clock, jobs
 from spc_site.metrics import REGISTRY
@@ -62,6 +64,8 @@ class Health:
     """For how long no look for lost callbacks has succeeded, where that is too long."""
     unheard: list[str] = field(default_factory=list)
     """Troubles with messages of which no message can tell: titles."""
+    hooks: HooksState = field(default_factory=lambda: HooksState("", (), ()))
+    """The customer's code; what is wrong with it is no fault of the system, which goes on without."""
 
     @property
     def mode(self) -> str:
@@ -95,6 +99,7 @@ def examine() -> Health:
         due = {bell.name: _age_s(bell, now) for bell in jobs.doorbells() if bell.name in names}
         unheard = monitoring.unheard()
         silent = approvals.reconcile_silent_minutes()
+        customer = state_of_hooks()
     except AnyDatabaseError:
         return Health(database=False, redis=redis)
     pumps = [beat.beat_at for beat in beats if beat.role == WorkerBeat.Role.PUMP]
@@ -116,6 +121,7 @@ def examine() -> Health:
         silent_s=silent_s,
         unheard=unheard,
         reconcile_silent_minutes=silent,
+        hooks=customer,
     )
 
 
@@ -158,6 +164,15 @@ def system_banner() -> str:
         return _(
             "审批核对已 %(minutes)d 分钟没有成功：丢失的回调暂时不会补回。请管理员查看后台的核对记录。"
         ) % {"minutes": health.reconcile_silent_minutes}
+    if health.hooks.problems:
+        return _("客户扩展 %(customer)s 无法加载，没有执行：%(problem)s 事件已保存，修复并重启后执行。") % {
+            "customer": health.hooks.customer,
+            "problem": health.hooks.problems[0].message,
+        }
+    if health.hooks.paused:
+        return _("客户扩展连续出错，已暂停：%(points)s。系统本身不受影响。") % {
+            "points": "、".join(health.hooks.paused)
+        }
     if lost := {queue: age_s for queue, age_s in health.silent_s.items() if age_s > SILENT_AFTER_S}:
         return _(
             "工作进程已 %(seconds)d 秒没有心跳（%(queues)s）：暂由后台轮询直接处理，"
@@ -193,6 +208,7 @@ def healthz(_request: HttpRequest) -> JsonResponse:
         "oldest_due_s": health.oldest_due_s,
         "unheard_troubles": health.unheard,
         "reconcile_silent_minutes": health.reconcile_silent_minutes,
+        "hooks": health.hooks.word,
     }
     return JsonResponse(body, status=503 if faults else 200)
 

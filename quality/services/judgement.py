@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from alarms import services as alarms
 from notifications.routing import Event
 from notifications.services import notify
-from quality import judgement, messages, pictures, plans
+from quality import hooked, judgement, messages, pictures, plans
 from quality.choices import Index, Status
 from quality.kinds import KINDS, Kind
 from quality.models import ControlLimits, JudgementDefaults
@@ -162,9 +162,11 @@ def _judge(kind: Kind, report: Report, entries: Sequence[ReportEntry], *, trigge
             entry.limits = locked_limits.get(entry.characteristic_id)
             written.append(entry)
         update_many(written, _VERDICT_FIELDS)
-        _count(kind, locked, now)
+        tally = _count(kind, locked, now)
         report.revision = locked.revision
         _tell(kind, report, written, first_time, trigger=trigger, at=now)
+        if written and not tally[Status.PENDING]:
+            hooked.fire_completed(kind, report, tally, at=now)
     log.info("judged %s report %d: %d entries", kind.code, report.pk, len(written))
     return written
 
@@ -196,8 +198,8 @@ def _task(entry: ReportEntry, defaults: JudgementDefaults, locked: ControlLimits
     )
 
 
-def _count(kind: Kind, report: Report, now: datetime) -> None:
-    """Bring the report's own status and counters in step with its current entries."""
+def _count(kind: Kind, report: Report, now: datetime) -> Counter[str]:
+    """Bring the report's own status and counters in step with its current entries; return their count."""
     counts = Counter(
         dict(
             kind.entry_model.objects.filter(report=report, revision=report.revision)
@@ -221,6 +223,7 @@ def _count(kind: Kind, report: Report, now: datetime) -> None:
         judged_at=now,
         updated_at=now,
     )
+    return counts
 
 
 def _recover(kind: Kind, report: Report, *, announced: bool, at: datetime) -> None:
@@ -279,6 +282,7 @@ def _tell(
     ]
     if not told:
         return
+    hooked.fire_summary(report, told, at=at)
     alarm_of = {one.alarm.key: one.alarm for one in raised}
     sifted = alarms.sift([alarm_of[messages.alarm_key(entry)] for entry in told], at=at)
     loud = [entry for entry in told if messages.alarm_key(entry) not in sifted.withheld_keys]

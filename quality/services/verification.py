@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
+from quality import hooked
 from quality.models import Verification
 from quality.spc.verify import Run, verify
 from spc_site import clock, jobs
@@ -73,6 +74,7 @@ def _finish(row: Verification, run: Run) -> Verification:
     finished = Verification.objects.filter(state__in=(_State.EQUAL, _State.DIFFERS)).order_by("-pk")
     outdated = finished.values_list("pk", flat=True)[KEPT_RUNS:]
     Verification.objects.filter(pk__in=list(outdated)).delete()
+    hooked.fire_verification(row)
     return row
 
 

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from alarms import selectors as alarms
+from hooks import selectors as hooks
 from quality import selectors as quality
 from quality.choices import Status
 from quality.presenters import chart_labels, report_rows
@@ -107,6 +108,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "pareto": _pareto(abnormal),
         "trend": _trend(days),
         "reports": report_rows(latest),
+        "custom": hooks.figures(),
     }
     return render(request, "pages/dashboard.html", shown)
 

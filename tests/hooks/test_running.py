@@ -11,6 +11,7 @@ from django.utils import timezone
 from hooks import events, policy, services
 from hooks.models import EventState, HookEvent, HookPoint, HookRun, Outcome
 from hooks.runner import Call, Result, Runner
+from hooks.samples import sample
 from hooks.services import running
 from spc_site import clock, jobs
 from spc_site.errors import AppError
@@ -228,8 +229,7 @@ def test_a_pause_holds_its_own_point_alone_and_can_be_ended_by_hand(
         name="on_alarm_created", failures=5, paused_until=time.now() + policy.PAUSE
     )
     services.fire("on_alarm_created", alarm(), event_id="waits")
-    resolved = {"resolved_at": time.now(), "resolved_by": "", "cause": "", "action": "", "occurrences": 1}
-    services.fire("on_alarm_resolved", alarm(**resolved), event_id="goes")
+    services.fire("on_alarm_resolved", sample("on_alarm_resolved"), event_id="goes")
     assert services.run_due() == 1
     assert [call.event_id for call in child.calls] == ["goes"]
 
@@ -276,8 +276,7 @@ def test_two_runners_share_the_events(child: Scripted, time: Clock) -> None:
 
 @pytest.mark.django_db
 def test_an_event_that_nobody_wants_any_more_is_skipped(child: Scripted, time: Clock, settings: Any) -> None:
-    resolved = {"resolved_at": time.now(), "resolved_by": "", "cause": "", "action": "", "occurrences": 1}
-    services.fire("on_alarm_resolved", alarm(**resolved))
+    services.fire("on_alarm_resolved", sample("on_alarm_resolved"))
     settings.CUSTOMER = ""
     assert not services.has_due()
     assert services.run_due() == 0

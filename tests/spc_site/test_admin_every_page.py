@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -29,6 +30,8 @@ from alarms.models import (
     WorkOrder,
 )
 from contracts import models as contracts
+from hooks.models import CustomKpi, HookEvent, HookPoint, HookRun
+from hooks.points import POINTS
 from notifications.choices import State
 from notifications.models import (
     AuditEntry,
@@ -242,6 +245,37 @@ def _verification(number: int) -> quality.Verification:
     return record_verification(Run({"engine": EVIL}, (check,)))
 
 
+def _hook_event(number: int) -> HookEvent:
+    now = timezone.now()
+    return HookEvent.objects.create(
+        event_id=f"{EVIL}{number}",
+        point="on_alarm_created",
+        payload_text=json.dumps({"title": EVIL}),
+        occurred_at=now,
+        next_at=now,
+        state="failed",
+    )
+
+
+def _hook_run(number: int) -> HookRun:
+    return HookRun.objects.create(
+        event=_hook_event(number),
+        event_id_text=EVIL,
+        point="on_alarm_created",
+        started_at=timezone.now(),
+        outcome="raised",
+        error=EVIL,
+        traceback=EVIL,
+        output=EVIL,
+    )
+
+
+def _more_runs(event: HookEvent) -> None:
+    HookRun.objects.create(
+        event=event, point=event.point, started_at=timezone.now(), outcome="died", error=EVIL
+    )
+
+
 def _first(model: Any, **fields: Any) -> Callable[[int], Any]:
     """For tables of which a few rows exist or can exist."""
     return lambda number: model.objects.get_or_create(**fields)[0]
@@ -363,6 +397,13 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     contracts.WebhookDelivery: _call,
     contracts.DownloadLog: lambda number: contracts.DownloadLog.objects.create(
         contract=_contract(number), form="docx", digest="x", who=EVIL, user=builders.person()
+    HookEvent: _hook_event,
+    HookRun: _hook_run,
+    HookPoint: lambda number: HookPoint.objects.get_or_create(
+        name=list(POINTS)[number % len(POINTS)], defaults={"last_error": EVIL, "failures": 2}
+    )[0],
+    CustomKpi: lambda number: CustomKpi.objects.create(
+        name=f"custom_{number}", label=EVIL, unit=EVIL, value=1.5, calculated_at=timezone.now()
     ),
     WorkerBeat: lambda number: WorkerBeat.objects.create(
         host=EVIL, pid=number, role="pump", started_at=timezone.now(), beat_at=timezone.now()
@@ -377,6 +418,7 @@ BELOW: dict[type[models.Model], Callable[[Any], None]] = {
     WorkOrder: _more_work,
     Rota: _more_people,
     EscalationPolicy: _more_escalation,
+    HookEvent: _more_runs,
     Notification: _more_attempts,
     Route: _more_steps,
     quality.IQCReport: _more_entries,

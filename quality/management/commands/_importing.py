@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from quality import hooked
 from quality.importing.marking import marked_workbook
 from quality.importing.parsed import ParsedWorkbook
 from quality.importing.wording import Language, line
@@ -52,6 +53,7 @@ class ImportCommand(FilesCommand):
                 if options["errors"]:
                     marked = marked_workbook(parsed, language)
                     self.write_marked(marked, options["errors"], failed)
+                    hooked.fire_problems(path.name, marked)
                 continue
             act = imports.preview if options["dry_run"] else imports.store
             result = act(parsed, kind=self.kind, origin=self.origin(options))
