@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,10 +133,9 @@ def test_a_hook_that_raises_is_told_with_its_traceback(lab: Runner, settings: An
 
 @pytest.mark.parametrize("how", ["hangs", "hangs_deaf"])
 def test_a_hook_that_hangs_is_killed_in_time(lab: Runner, settings: Any, how: str) -> None:
-    began = time.monotonic()
     result = run(lab, how, settings=settings)
     assert result.outcome == Outcome.TIMEOUT
-    assert time.monotonic() - began < 4
+    assert 1000 <= result.duration_ms < 5000
 
 
 @pytest.mark.parametrize(
