@@ -397,6 +397,7 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     contracts.WebhookDelivery: _call,
     contracts.DownloadLog: lambda number: contracts.DownloadLog.objects.create(
         contract=_contract(number), form="docx", digest="x", who=EVIL, user=builders.person()
+    ),
     HookEvent: _hook_event,
     HookRun: _hook_run,
     HookPoint: lambda number: HookPoint.objects.get_or_create(
