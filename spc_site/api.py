@@ -25,6 +25,7 @@ from alarms.api import router as alarms
 from contracts.api import router as contracts
 from energy.api import outputs
 from energy.api import router as readings
+from energy.quota_api import router as energy_quotas
 from notifications.api import router as notifications
 from quality.api import router as reports
 from spc_site.errors import AppError, Conflict, NotAllowed
@@ -80,6 +81,7 @@ api.add_router("/notifications", notifications)
 api.add_router("/alarms", alarms)
 api.add_router("/readings", readings)
 api.add_router("/outputs", outputs)
+api.add_router("/quotas", energy_quotas)
 api.add_router("/contracts", contracts)
 
 

@@ -171,7 +171,9 @@ def course_chart(usage: QuotaUsage) -> SafeString:
         warning = usage.quota_value * quota.warning_threshold_pct / 100
         references.append(
             Reference(
-                "y", float(warning), _("预警 %(share)s%%") % {"share": f"{quota.warning_threshold_pct:g}"}
+                "y",
+                float(warning),
+                _("预警 %(share)s%%") % {"share": f"{quota.warning_threshold_pct.normalize():f}"},
             )
         )
     title = _("累计用量")

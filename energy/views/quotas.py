@@ -94,7 +94,9 @@ def quota(request: HttpRequest, pk: int, first: date | None = None) -> HttpRespo
         "alarms": found.alarms,
         "owners": possible_owners() if alarm and alarm.is_open else [],
         "can_act": request.user.has_perm("alarms.change_alarm"),
-        "revise_form": ReviseForm(initial={"value": found.quota.quota_value, "unit": found.quota.unit}),
+        "revise_form": ReviseForm(
+            initial={"value": f"{found.quota.quota_value.normalize():f}", "unit": found.quota.unit}
+        ),
         "last_year_form": LastYearForm(initial={"year": next_year}, prefix="last"),
         "copy_form": CopyForm(initial={"year": next_year}, prefix="copy"),
         "split_form": SplitForm(prefix="split"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts import services as accounts
 from alarms.models import Alarm
 from energy.models import DeviceGroup, EnergyQuota, QuotaPeriodValue, QuotaRevision
 from energy.services import quotas
@@ -197,3 +199,35 @@ def test_who_may_not_see_energy_sees_no_quota(client: Client, plant: EnergyQuota
     assert client.get("/energy/").status_code == 403
     assert client.get(f"/energy/quotas/{plant.pk}").status_code == 403
     assert client.post(f"/energy/quotas/{plant.pk}/revise", {}).status_code == 403
+
+
+def test_the_api_reads_quotas_and_lets_managers_write_them(plant: EnergyQuota) -> None:
+    def client_of(*roles: str) -> Client:
+        _token, raw = accounts.issue_token(builders.person(*roles), name="test")
+        return Client(headers={"Authorization": f"Bearer {raw}"}, enforce_csrf_checks=True)
+
+    def post(path: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
+        answer = api.post(f"/api/v1/quotas{path}", body, content_type="application/json")
+        return answer.status_code, answer.json()
+
+    api = client_of("能源管理员")
+    listed = api.get("/api/v1/quotas?limit=2").json()
+    assert [len(listed["items"]), listed["next"] is not None] == [2, True]
+    worst = api.get("/api/v1/quotas/usages?on=2026-03-10").json()["items"][0]
+    assert (worst["quota_id"], worst["status"], worst["actual_value"]) == (plant.pk, "exceeded", "10.000000")
+    assert api.get(f"/api/v1/quotas/{plant.pk}/usages").json()["items"][0]["quota_value"] == "9.000"
+
+    body = {"name": "新", "energy_type": "electricity", "group": "shop1", "quota_value": "2", "unit": "MWh"}
+    assert post("", body)[0] == 422, "a reason is needed"
+    status, made = post("", body | {"reason": "目标"})
+    assert (status, made["unit"], Decimal(made["quota_value"])) == (201, "kWh", 2000)
+    assert post("", body | {"reason": "x", "group": "nowhere"})[1]["code"] == "unknown_code"
+    assert post("", body | {"reason": "x", "unit": "m3"})[0] == 422
+    assert post("", body | {"reason": "x", "warning_threshold_pct": "96"})[0] == 422
+    _status, revised = post(f"/{made['id']}/revisions", {"value": "3", "unit": "MWh", "reason": "增产"})
+    assert Decimal(revised["quota_value"]) == 3000
+    assert post(f"/{made['id']}/switch", {"is_active": False})[1]["is_active"] is False
+    assert post("/99999/switch", {"is_active": False})[0] == 404
+    api = client_of("质检员")
+    assert api.get("/api/v1/quotas").status_code == 403
+    assert post("", body | {"reason": "x"})[0] == 403
