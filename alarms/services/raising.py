@@ -40,8 +40,8 @@ class AlarmRequest:
     With False whoever raises tells, after asking `telling.sift` what may be told. A new alarm is
     owned by `owner_id`, whom messages name and call.
 
-    `happened_at` is when it began, where that is known better than "now"; `note` is what the
-    timeline says of its closing (`raise_closed`).
+    `happened_at` is when it began, where that is known better than "now": waiting for somebody counts
+    from "now" all the same. `note` is what the timeline says of its closing (`raise_closed`).
 
     `is_continuing=True` says that the same condition was looked at once more: figures and words
     are brought up to date, without a line in the timeline and without counting.
@@ -131,7 +131,6 @@ def raise_alarms(requests: Sequence[AlarmRequest], *, at: datetime | None = None
 
 
 def _new(request: AlarmRequest, at: datetime, group: str) -> Alarm:
-    at = request.happened_at or at
     alarm = Alarm(
         key=request.key,
         source=request.source,
@@ -142,8 +141,8 @@ def _new(request: AlarmRequest, at: datetime, group: str) -> Alarm:
         group_key=request.group_key,
         is_told=request.is_told,
         owner_id=request.owner_id,
-        triggered_at=at,
-        active_since=at,
+        triggered_at=request.happened_at or at,
+        active_since=at,  # nobody could have taken it on before it was found
         last_seen_at=at,
     )
     _take_words(alarm, request)

@@ -230,7 +230,8 @@ def tell_resolved(alarms: Sequence[Alarm], *, note: str = "", at: datetime) -> l
 def tell_released(*, at: datetime | None = None) -> int:
     """Tell of the active alarms that nothing withholds any more; return how many.
 
-    One that was acknowledged meanwhile is not told: somebody knows of it.
+    One that was acknowledged meanwhile is not told: somebody knows of it. For the others the waiting for
+    somebody begins now.
     """
     at = at or clock.now()
     with transaction.atomic():
@@ -249,6 +250,9 @@ def tell_released(*, at: datetime | None = None) -> int:
         Alarm.objects.filter(pk__in=known).update(withheld="", withheld_by="")
         active = [alarm for alarm in free if alarm.status == AlarmStatus.ACTIVE]
         if active:
+            Alarm.objects.filter(pk__in=[alarm.pk for alarm in active]).update(active_since=at)
+            for alarm in active:
+                alarm.active_since = at
             sift(active, at=at, hush=hush)
             _send_all(active, RAISED, at=at)
             with override(settings.LANGUAGE_CODE):

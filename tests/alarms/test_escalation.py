@@ -131,7 +131,17 @@ def test_a_silenced_alarm_is_neither_escalated_nor_reminded_of(admin_user: User)
     row = services.silence_alarm(alarm, hours=24, user=admin_user, at=NOON)
     assert services.prompt_due(at=NOON + timedelta(hours=5)) == 0
     services.end_silence(row, user=admin_user, at=NOON + timedelta(hours=6))
-    assert services.prompt_due(at=NOON + timedelta(hours=6)) == 1
+    assert services.prompt_due(at=NOON + timedelta(hours=6)) == 0, "who was just told has time to answer"
+    assert services.prompt_due(at=NOON + timedelta(hours=7)) == 1
+
+
+def test_what_began_long_before_it_was_found_waits_from_when_it_was_found() -> None:
+    _policy(reminder_hours=1)
+    alarm = _alarm(happened_at=NOON - timedelta(days=50))
+    alarm.refresh_from_db()
+    assert (alarm.triggered_at, alarm.active_since) == (NOON - timedelta(days=50), NOON)
+    assert services.prompt_due(at=NOON + 59 * MINUTE) == 0
+    assert services.close_quiet(at=NOON + timedelta(hours=1)) == 0, "it was seen a moment ago"
 
 
 def test_nobody_is_reminded_of_a_meter_whose_gateway_died_later() -> None:
