@@ -526,6 +526,8 @@ def f21(field: Range) -> tuple[Any, Result]:
 
 def f22(field: Range) -> tuple[Any, Result]:
     """The clock jumps an hour back and forth while messages wait for their retry."""
+    from notifications.services.holding import wake_after_a_step_of_the_clock
+
     slowest = 0.0
     with field.drill(groups=400, redis=False) as drill:
         for step_s in (-3600, 3600, 3600, -3600):
@@ -534,9 +536,12 @@ def f22(field: Range) -> tuple[Any, Result]:
             drill.deliver()
             drill.skew(step_s)
             began = drill.time()
+            drill.deliver()
+            drill.leap(60)
+            wake_after_a_step_of_the_clock()  # as the pump does every minute
             drill.deliver_all(most_leaps=3000)
             slowest = max(slowest, drill.time() - began)
-    return drill, Result("clock ± 1 h, 4 ×", slowest, "nothing", 0, 0, 3720)
+    return drill, Result("clock ± 1 h, 4 ×", slowest, "nothing", 0, 0, 3600)
 
 
 def f23(field: Range) -> tuple[Any, Result]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from notifications import media, monitoring
 from notifications.services import bulk, retention
 from notifications.services.delivery import deliver_due, has_due, oldest_due
-from notifications.services.flooding import tell
+from notifications.services.floods import tell
 from notifications.services.health import check_due_channels
 from notifications.services.holding import (
     expire_overdue,

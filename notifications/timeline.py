@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from notifications import safety
 from notifications.causes import ADVICE, REASON_ADVICE, Cause, cause_of
 from notifications.choices import Reason, State, channel_names
+from notifications.credentials import labels
 from notifications.models import DeliveryAttempt, Notification, NotificationEvent
 from notifications.policy import Decision
 from notifications.services import estimates
@@ -185,7 +186,9 @@ def _routed(row: Notification) -> Step:
 
 
 def _attempts(attempts: Iterable[DeliveryAttempt], *, prefix: str = "") -> Iterator[Step]:
+    attempts = list(attempts)
     names = channel_names()
+    called = labels(attempt.credential for attempt in attempts if attempt.credential)
     for attempt in attempts:
         outcome, tone = OUTCOMES.get(attempt.outcome, (attempt.outcome, "grey"))
         cause = cause_of(
@@ -196,7 +199,7 @@ def _attempts(attempts: Iterable[DeliveryAttempt], *, prefix: str = "") -> Itera
         )
         facts = [
             names.get(attempt.channel, attempt.channel),
-            attempt.credential,
+            called.get(attempt.credential, attempt.credential),
             f"{attempt.duration_ms} ms" if attempt.duration_ms is not None else "",
             f"HTTP {attempt.http_status}" if attempt.http_status is not None else "",
             f"errcode {attempt.errcode}" if attempt.errcode is not None else "",

@@ -94,16 +94,6 @@ def refused(channel: Channel) -> list[str]:
     return [f"{labels[row.name]}：{row.note or _('失效')}" for row in rows]
 
 
-def label_of(budget: Budget) -> str:
-    """Return what people call a credential (its group, its masked key); blank where it is gone."""
-    driver = channels.driver_for(budget.name.partition(":")[0])
-    try:
-        pool: Sequence[Credential] = driver.pool() if driver is not None else ()
-    except channels.NotConfigured:
-        return ""
-    return next((one.label for one in pool if one.name == budget.name), "")
-
-
 def check_channel(channel: Channel, *, with_network: bool = True) -> Finding:
     """Examine a channel and write down in its row what was found."""
     finding = examine(channel, with_network=with_network)

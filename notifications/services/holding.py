@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from notifications import config, policy
 from notifications.choices import Reason, State, Verb
+from notifications.credentials import label_of
 from notifications.models import Budget, Channel, Notification
 from notifications.services import audit, failover
 from notifications.services.claiming import let_expire
@@ -91,7 +92,7 @@ def mend(budget: Budget) -> int:
     with transaction.atomic():
         budget.save(update_fields=["is_dead", "note", "blocked_until"])
         changes = {"is_dead": (before[0], False), "note": (before[1], "")}
-        audit.record(Verb.MENDED, budget, changes=changes)
+        audit.record(Verb.MENDED, budget, name=label_of(budget.name), changes=changes)
     return release_mended()
 
 

@@ -44,5 +44,5 @@ def send_test(
             max_retries=0,
         )
         row = Notification.objects.get(message_id=message_id)
-        audit.record(Verb.TESTED, template, note=f"{channel} {target} {message_id}", user=user)
+        audit.record(Verb.TESTED, template, note=f"{channel}：{row}", user=user)
     return row

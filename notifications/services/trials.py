@@ -10,6 +10,7 @@ from django.utils import timezone
 from notifications import channels
 from notifications.choices import State, Verb
 from notifications.models import Channel, Notification
+from notifications.safety import mask_contacts
 from notifications.services import audit
 from notifications.services.delivery import deliver_due
 from notifications.services.requests import send_trial
@@ -38,7 +39,7 @@ def try_channel(channel: Channel, target: str, *, user: User) -> Notification:
         f"- **时间**: {timezone.localtime():%Y-%m-%d %H:%M:%S}",
     )
     message_id = send_trial("试发", "\n".join(lines), channel.code, target)
-    audit.record(Verb.TESTED, channel, note=target)
+    audit.record(Verb.TESTED, channel, note=mask_contacts(target))
     deliver_due(budget_s=_OWN_DRAIN_S)
     deadline = time.monotonic() + channel.timeout_s
     row = Notification.objects.get(message_id=message_id)

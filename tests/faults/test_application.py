@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from notifications.choices import Reason, State
 from notifications.models import Channel, Flood, Notification, NotificationConfig
-from notifications.services import flooding, send_notification
+from notifications.services import floods, send_notification
 from tests.faults.drill import Drill
 from tests.services import wait_until
 from wecom.sandbox import SandboxServer
@@ -94,7 +94,7 @@ def test_f25_a_source_that_runs_wild_is_held_back_counted_and_told(drill: Drill)
     drill.deliver_all()
     assert drill.most_in_a_minute() <= 20
     drill.leap(120)
-    assert flooding.tell() >= 1
+    assert floods.tell() >= 1
     drill.deliver_all()
     assert Flood.objects.aggregate(all=Sum("withheld"))["all"] == 70
     told = Notification.objects.filter(target="G001", status__in=[State.SENT, State.MERGED]).exclude(

@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from notifications.choices import Reason, State
+from notifications.jobs import release_mended_job
 from notifications.models import Budget, Channel, DeliveryAttempt, Notification, NotificationTemplate
 from notifications.services import mend, resend, send_template_notification
 from spc_site import clock
@@ -195,9 +196,12 @@ def test_f22_a_clock_that_jumps_during_retries_delays_at_most_by_the_longest_bac
     wide_drill.skew(step_s)
     wide_drill.create(5)
     began = wide_drill.time()
+    wide_drill.deliver()
+    wide_drill.leap(MINUTE_S)
+    release_mended_job.__wrapped__()  # type: ignore[attr-defined]  # its turn comes every minute
     wide_drill.deliver_all()
     assert_all_sent_once(wide_drill)
-    assert wide_drill.time() - began <= 3600 + 2 * MINUTE_S
+    assert wide_drill.time() - began <= 3 * MINUTE_S
     assert wide_drill.most_in_a_minute() <= 20
 
 

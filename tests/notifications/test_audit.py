@@ -11,9 +11,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.acting import Acting, Door, acting, current
-from notifications import services
+from notifications import services, timeline
+from notifications.channels import driver_for
 from notifications.choices import State, Verb
-from notifications.models import AuditEntry, Budget, Channel, ContentRule, NotificationTemplate
+from notifications.models import (
+    AuditEntry,
+    Budget,
+    Channel,
+    ContentRule,
+    DeliveryAttempt,
+    NotificationTemplate,
+)
 from notifications.models.safety import AppendOnly
 from notifications.services import audit, configuration
 from tests import builders
@@ -117,6 +125,25 @@ def test_resending_cancelling_and_mending_are_told(channel: ScriptedChannel) -> 
         ("mended", "li", "admin", "notifications.Budget", {"is_dead": [True, False], "note": ["93000", ""]}),
     ]
     assert AuditEntry.objects.get(verb="resent").note == new.message_id
+
+
+def test_a_credential_is_told_by_its_name_and_not_by_its_digest(settings: Any) -> None:
+    settings.WEBHOOK_KEYS = {"IQC": "key-0000-1234"}
+    (robot,) = driver_for("wechat_bot").pool()
+    services.mend(Budget.objects.create(name=robot.name, is_dead=True))
+    assert AuditEntry.objects.get().object_name == "IQC_WEBHOOK_KEY ••••1234"
+    row = builders.notification(State.SENT)
+    DeliveryAttempt.objects.create(
+        notification=row,
+        number=1,
+        channel="wechat_bot",
+        credential=robot.name,
+        outcome="sent",
+        started_at=row.created_at,
+    )
+    told = "\n".join(line for one in timeline.of(row).lines for line in one.step.details)
+    assert "IQC_WEBHOOK_KEY ••••1234" in told
+    assert robot.name not in told
 
 
 def test_an_act_that_was_refused_leaves_no_line(channel: ScriptedChannel) -> None:

@@ -35,7 +35,7 @@ from notifications.services import (
     send_notification,
     templates,
 )
-from notifications.services.flooding import tell
+from notifications.services.floods import tell
 from spc_site import clock
 from spc_site.errors import AppError
 from tests import builders

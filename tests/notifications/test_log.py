@@ -17,7 +17,7 @@ from django.urls import reverse
 from notifications import jobs, selectors
 from notifications.admin.filters import known_values, moment_of
 from notifications.choices import Reason, State
-from notifications.models import Budget, BulkResend, Notification
+from notifications.models import Attachment, Budget, BulkResend, Notification
 from notifications.services import bulk, estimates
 from spc_site.errors import AppError
 from tests import builders
@@ -430,3 +430,12 @@ def test_a_dead_robot_has_no_time_but_its_reason(channel: ScriptedChannel) -> No
     Budget.objects.create(name="test:IQC", is_dead=True, note="机器人已被移出群")
     estimate = estimates.of_messages(Counter({("wechat_bot", "IQC"): 1}))
     assert (estimate.at, estimate.obstacle) == (None, "机器人已被移出群")
+
+
+def test_what_a_message_carries_is_listed_on_its_page(keeper: Client) -> None:
+    row = builders.notification(State.SENT)
+    row.attachments.add(
+        Attachment.objects.create(kind="file", name="8D报告.pdf", size=2048, digest="d" * 64, data=b"x")
+    )
+    page = keeper.get(reverse("admin:notifications_notification_change", args=[row.pk]))
+    assert "8D报告.pdf (2.0" in page.content.decode()

@@ -9,11 +9,12 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -113,6 +114,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                     ("channel", "target_text", "priority"),
                     "reserves",
                     "shown_as",
+                    "carried",
                 )
             },
         ),
@@ -159,6 +161,11 @@ class NotificationAdmin(ReadOnlyAdmin):
             mark_safe(part.html),  # noqa: S308  wecom.markdown makes it safe
             _("%(size)d 字节") % {"size": part.size_bytes},
         )
+
+    @admin.display(description=gettext_lazy("附件"))
+    def carried(self, row: Notification) -> SafeString | str:
+        files = [(name, filesizeformat(size)) for name, size in row.attachments.values_list("name", "size")]
+        return format_html_join(", ", "{} ({})", files) or DASH
 
     @admin.display(description=gettext_lazy("链接"))
     def link_shown(self, row: Notification) -> SafeString | str:

@@ -13,9 +13,9 @@ from django.utils.translation import ngettext
 
 from notifications import config, safety
 from notifications.choices import ChannelCode, Reason, Severity, State
+from notifications.credentials import label_of
 from notifications.models import Budget, Notification, NotificationConfig
 from notifications.monitoring.findings import Finding, Look, name_of, rule
-from notifications.services.health import label_of
 from notifications.services.lanes import Lanes
 from spc_site.admin import change_url, list_url
 
@@ -62,7 +62,7 @@ def dead_credentials(look: Look) -> Iterator[Finding]:
             key=f"dead:{budget.name}",
             severity=Severity.CRITICAL,
             title=_("%(channel)s 的凭据失效") % {"channel": name_of(code)},
-            description="：".join(filter(None, (label_of(budget), budget.note))),
+            description="：".join(filter(None, (label_of(budget.name), budget.note))),
             link=link,
             avoid_channel=code,
         )

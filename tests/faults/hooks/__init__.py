@@ -1,8 +1,9 @@
 """What a process under fire has and production has not: a clock that leaps, a moment to die, a full disk.
 
 A process takes them from its environment: `FAULTS_DIR` names the drill's folder (`settings.json`,
-`clock`, `skew`, `pages`), `FAULTS_KILL` the point at which it kills itself as a crash does. The functions
-below are put in front of the real ones; the code of the system knows nothing of them.
+`clock`, `skew`, `pages`), `FAULTS_KILL` the point at which it kills itself as a crash does; with
+`FAULTS_CLOCK=real` its clock is left alone, since looking for leaps costs what benchmarks measure. The
+functions below are put in front of the real ones; the code of the system knows nothing of them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def install() -> None:
     if not (folder := os.environ.get("FAULTS_DIR")):
         return
     directory = Path(folder)
-    clock.now = leaping(clock.now, directory)
+    if os.environ.get("FAULTS_CLOCK") != "real":
+        clock.now = leaping(clock.now, directory)
     _limit_pages(directory / "pages")
     if wanted := os.environ.get("FAULTS_KILL"):
         point, _, after = wanted.partition(":")
