@@ -21,7 +21,7 @@ from django.db.models import Min
 from approvals import client, signals
 from approvals.choices import MAY_FOLLOW, EventState, Status
 from approvals.models import Approval, ApprovalChange, ApprovalFile, InboundEvent
-from approvals.services.receiving import CARD_CLICKED
+from approvals.services.receiving import APPROVAL_CHANGED, CARD_CLICKED
 from spc_site import clock, jobs
 from spc_site.errors import AppError
 from spc_site.jobs import Budget
@@ -124,6 +124,11 @@ def _read(sp_no: str, events: Sequence[InboundEvent]) -> None:
                 # Two looks at the same moment gave two answers: only a third one can tell.
                 return
             _finish(events)
+            # This look answers all that had come before it, however long the queue is.
+            covered = InboundEvent.objects.filter(
+                subject=sp_no, event=APPROVAL_CHANGED, state=EventState.WAITING, received_at__lte=asked_at
+            )
+            covered.update(state=EventState.DONE, handled_at=clock.now(), next_at=None, error="")
     elif found.outcome.action is Action.WAIT:
         later = clock.now() + AFTER_LIMIT
         InboundEvent.objects.filter(pk__in=[event.pk for event in events]).update(next_at=later)

@@ -160,6 +160,27 @@ def test_any_order_and_number_of_deliveries_makes_one_grant(
     assert not InboundEvent.objects.exclude(state=EventState.DONE).exists()
 
 
+def test_one_look_answers_a_long_queue(sandbox: SandboxServer, post: Post) -> None:
+    number = hand_in(sandbox)
+    sandbox.approvals.act(number, "agree")
+    post.deliver(post.events[0])
+    like_it = InboundEvent.objects.get()
+    InboundEvent.objects.bulk_create(
+        InboundEvent(
+            key=str(place),
+            event=like_it.event,
+            subject=number,
+            raw="<xml/>",
+            received_at=like_it.received_at,
+            next_at=like_it.next_at,
+        )
+        for place in range(250)
+    )
+    services.process_due()
+    assert sandbox.apps.calls["getapprovaldetail"] == 1
+    assert not InboundEvent.objects.exclude(state=EventState.DONE).exists()
+
+
 def test_failures_wait_1_5_15_60_minutes_and_then_for_a_person(
     sandbox: SandboxServer, post: Post, heard: list[Any], later: Any
 ) -> None:
