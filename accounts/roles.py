@@ -134,6 +134,8 @@ _METERS = (
     *(f"energy.{verb}_{name}" for verb in ("view", "add", "change") for name in _METER_MODELS),
     *(f"energy.delete_{name}" for name in ("deviceratio", "virtualpart", "readingprofile", "alarmrule")),
     *(f"energy.view_{name}" for name in ("readingday", "readingcorrection", "energydailysummary")),
+    "energy.view_chargingorder",
+    "energy.add_chargingorder",
     "energy.view_readingbatch",
     "energy.add_readingbatch",
     "energy.change_readingbatch",

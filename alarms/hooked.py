@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db.models import Count, Q
 
 from alarms.models import Alarm, AlarmStatus, Severity
-from hooks.services import fire_many, is_wanted
+from hooks.services import fire, fire_many, is_wanted
 
 
 def fire_created(alarms: Sequence[Alarm]) -> None:
@@ -53,6 +54,36 @@ def _facts(alarm: Alarm) -> dict[str, Any]:
         "threshold": alarm.threshold,
         "triggered_at": alarm.triggered_at,
         "link": alarm.get_absolute_url(),
+    }
+
+
+def fire_order_created(order: Mapping[str, Any]) -> None:
+    """Fire for a new work order, given as `events` tell it."""
+    fire("on_work_order_created", _facts_of_order(order), event_id=f"work_order:{order['id']}:created")
+
+
+def fire_order_completed(order: Mapping[str, Any], *, by: str) -> None:
+    """Fire for a completed work order, given as `events` tell it."""
+    payload = {
+        **_facts_of_order(order),
+        "completed_at": order["completed_at"],
+        "completed_by": by,
+        "result": order["note"],
+    }
+    fire("on_work_order_completed", payload, event_id=f"work_order:{order['id']}:completed")
+
+
+def _facts_of_order(order: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "work_order_id": order["id"],
+        "alarm_id": order["alarm_id"],
+        "title": order["title"],
+        "description": order["description"],
+        "key": order["key"],
+        "assignee": order["owner"],
+        "due_at": order["due_at"] or None,
+        "created_at": order["created_at"],
+        "link": urlsplit(order["url"]).path,
     }
 
 

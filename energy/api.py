@@ -11,17 +11,19 @@ from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from ninja import Status as Answer
 from ninja.throttling import AuthRateThrottle
-from pydantic import BaseModel, Field, StrictFloat, StrictInt, StrictStr, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StrictFloat, StrictInt, StrictStr, StringConstraints
 
 from accounts.api import REFUSALS, caller, require
 from energy.choices import Way
 from energy.importing.output import Output
-from energy.services import output, readings
+from energy.models import ChargingOrder
+from energy.services import charging, output, readings
 from energy.services.readings import MOST_IN_REQUEST, Batch, Reading, Recorded
 from spc_site.errors import AppError
 
 router = Router(tags=["energy"])
 outputs = Router(tags=["energy"])
+charging_orders = Router(tags=["energy"])
 
 MOST_BATCHES = "600/m"
 """Batches per token and web process: a gateway for each of many meters."""
@@ -161,3 +163,31 @@ def post_outputs(request: HttpRequest, given: OutputsIn) -> dict[str, int]:
     user = caller(request)
     source = f"api/{user.get_username()[:30]}"
     return {"written": output.record_output(list(latest.values()), who=user, source=source)}
+
+
+class ChargingOrderIn(Schema):
+    order_number: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    station: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    plug: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    energy_kwh: Decimal | None = Field(None, ge=0, max_digits=12, decimal_places=4)
+    price: Decimal | None = Field(None, ge=0, max_digits=12, decimal_places=2)
+
+
+class ChargingOrderOut(Schema):
+    id: int
+    order_number: str
+    state: str
+
+
+@charging_orders.post(
+    "",
+    response={201: ChargingOrderOut, 200: ChargingOrderOut, **REFUSALS},
+    throttle=[AuthRateThrottle(MOST_BATCHES)],
+    summary="充电订单：开始时写入，带结束时间与电量再发即完成；重发无害",
+)
+def post_charging_order(request: HttpRequest, order: ChargingOrderIn) -> Answer[ChargingOrder]:
+    require(request, "energy.add_chargingorder")
+    row, has_changed = charging.store(charging.Order(**order.dict()))
+    return Answer(201 if has_changed else 200, row)

@@ -23,7 +23,7 @@ from ninja.openapi.docs import DocsBase
 from accounts.api import ManyProblems, TokenAuth
 from alarms.api import router as alarms
 from contracts.api import router as contracts
-from energy.api import outputs
+from energy.api import charging_orders, outputs
 from energy.api import router as readings
 from energy.quota_api import router as energy_quotas
 from notifications.api import router as notifications
@@ -82,6 +82,7 @@ api.add_router("/alarms", alarms)
 api.add_router("/readings", readings)
 api.add_router("/outputs", outputs)
 api.add_router("/quotas", energy_quotas)
+api.add_router("/charging-orders", charging_orders)
 api.add_router("/contracts", contracts)
 
 

@@ -13,10 +13,11 @@ from django.dispatch import Signal
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from alarms import events
+from alarms import events, hooked
 from alarms.models import Alarm, AlarmEvent, Effect, OrderStatus, WorkOrder, WorkOrderStep
 from alarms.services import telling
 from alarms.services.acting import name_of
+from hooks.services import is_wanted
 from notifications.rendering import ByLanguage, Prepared
 from notifications.routing import Event
 from notifications.services import notify
@@ -273,9 +274,14 @@ def facts_of(order: WorkOrder) -> dict[str, Any]:
 
 
 def _announce(signal: Signal, order: WorkOrder, user: User | None) -> None:
+    """Tell the other rooms and the customer's hooks; free where nobody listens."""
+    by = user.get_username() if user else ""
     if signal.has_listeners(WorkOrder):
-        by = user.get_username() if user else ""
         signal.send(sender=WorkOrder, work_order=facts_of(order), by=by)
+    if signal is events.work_order_created and is_wanted("on_work_order_created"):
+        hooked.fire_order_created(facts_of(order))
+    elif signal is events.work_order_completed and is_wanted("on_work_order_completed"):
+        hooked.fire_order_completed(facts_of(order), by=by)
 
 
 def steps_of(text: str) -> Iterable[str]:

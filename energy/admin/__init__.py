@@ -1,5 +1,5 @@
 """Energy in the admin, one module per room."""
 
-from energy.admin import output, quotas, readings, structure, tariffs
+from energy.admin import charging, output, quotas, readings, structure, tariffs
 
-__all__ = ["output", "quotas", "readings", "structure", "tariffs"]
+__all__ = ["charging", "output", "quotas", "readings", "structure", "tariffs"]

@@ -1,5 +1,6 @@
 """The rows of energy, by concept: structure, readings and days, tariffs and months, output, quotas."""
 
+from energy.models.charging import ChargingOrder, ChargingState
 from energy.models.imports import ReadingProfile
 from energy.models.output import GroupFigure, OutputDay
 from energy.models.photos import ReadingPhoto
@@ -46,6 +47,8 @@ __all__ = [
     "AlarmRule",
     "Attachment",
     "CalendarDay",
+    "ChargingOrder",
+    "ChargingState",
     "ConversionFactor",
     "Device",
     "DeviceGroup",

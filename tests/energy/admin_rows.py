@@ -72,6 +72,9 @@ def makers(evil: str) -> dict[type[models.Model], Callable[[int], Any]]:
         energy.AlarmRule: lambda number: energy.AlarmRule.objects.create(
             name=f"{evil}{number}", measure="rate", limit=number, device=_device(evil, number)
         ),
+        energy.ChargingOrder: lambda number: energy.ChargingOrder.objects.create(
+            order_number=f"{evil}{number}", station=evil, plug=evil, started_at=_START, received_at=_START
+        ),
         energy.ReadingBatch: lambda number: _batch(evil, number),
         energy.ReadingCorrection: lambda number: energy.ReadingCorrection.objects.create(
             device=_device(evil, number),

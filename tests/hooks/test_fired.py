@@ -11,7 +11,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from alarms import services as alarms
+from alarms.services import ordering
 from hooks.models import HookEvent
+from hooks.points import POINTS
 from quality.services import judgement, verification
 from quality.spc.verify import Check, Run
 from tests import builders
@@ -128,3 +130,20 @@ def test_a_record_of_verification_is_a_document() -> None:
     [document] = fired("on_report_generated")
     assert (document["kind"], document["subject"]) == ("verification", f"quality.verification:{row.pk}")
     assert document["made_at"] <= timezone.now().isoformat()
+
+
+def test_work_orders_are_told(customer: Customer) -> None:
+    customer("def on_work_order_created(self): pass\ndef on_work_order_completed(self): pass")
+    user = builders.superuser("li")
+    order = ordering.open_work_order(title="change the bearing", owner=user, user=user)
+    ordering.complete(order, user=user, note="changed")
+    [created], [completed] = fired("on_work_order_created"), fired("on_work_order_completed")
+    assert (created["work_order_id"], created["assignee"], created["alarm_id"]) == (order.pk, "li", None)
+    assert (completed["completed_by"], completed["result"]) == ("li", "changed")
+
+
+def test_every_point_is_fired_by_the_app_that_owns_it() -> None:
+    root = Path(__file__).resolve().parent.parent.parent
+    for point in POINTS.values():
+        sources = (path.read_text(encoding="utf-8") for path in (root / point.app).rglob("*.py"))
+        assert any(f'"{point.name}"' in source for source in sources), point.name
