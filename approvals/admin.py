@@ -56,7 +56,7 @@ def dead_event_tiles(request: HttpRequest) -> Iterable[Tile]:
 class InboundEventAdmin(ReadOnlyAdmin):
     """Events as they came."""
 
-    menu_order = 600
+    menu_order = 280
     actions = ("retry",)
     list_display = ("received_at", "event", "subject", "state_badge", "attempts", "error")
     list_filter = ("state", "event", "received_at")
@@ -128,7 +128,7 @@ def _download_link(file: ApprovalFile) -> SafeString | str:
 class ApprovalAdmin(ReadOnlyAdmin):
     """Approvals as their detail was read last."""
 
-    menu_order = 602
+    menu_order = 281
     inlines = (ChangeInline, FileInline)
     actions = ("read_again",)
     object_actions = ("read_again",)
@@ -180,7 +180,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
 class ApprovalFileAdmin(ReadOnlyAdmin):
     """Files of forms; those that could not be fetched are fetched again from here."""
 
-    menu_order = 604
+    menu_order = 282
     actions = ("fetch_again",)
     list_display = ("content", "state_badge", "approval", "size", "attempts", "error")
     list_display_links = ("approval",)
@@ -235,7 +235,7 @@ class ApprovalFileAdmin(ReadOnlyAdmin):
 class OutgoingApprovalAdmin(ReadOnlyAdmin):
     """Approvals that were started from here."""
 
-    menu_order = 606
+    menu_order = 283
     actions = ("retry",)
     list_display = ("key", "state_badge", "sp_no", "creator", "created_at", "attempts", "error")
     list_filter = ("state", "created_at")
@@ -256,7 +256,7 @@ class OutgoingApprovalAdmin(ReadOnlyAdmin):
 class WatchedTemplateAdmin(BaseAdmin):
     """The forms whose approvals are looked for even where no event came."""
 
-    menu_order = 608
+    menu_order = 284
     list_display = ("name", "template_id", "is_active")
     list_display_links = ("name", "template_id")
     list_filter = ("is_active",)
@@ -267,7 +267,7 @@ class WatchedTemplateAdmin(BaseAdmin):
 class ReconcileRunAdmin(ReadOnlyAdmin):
     """The looks for events that never came."""
 
-    menu_order = 610
+    menu_order = 285
     list_display = ("began_at", "result", "listed", "polled", "recovered", "window_from", "error")
     list_filter = ("began_at",)
 
@@ -282,6 +282,6 @@ class ReconcileRunAdmin(ReadOnlyAdmin):
 class RefusalAdmin(ReadOnlyAdmin):
     """Callbacks that were refused, by the hour."""
 
-    menu_order = 612
+    menu_order = 286
     list_display = ("hour", "stage", "count")
     list_filter = ("stage", "hour")

@@ -58,7 +58,7 @@ class SeriesForm(forms.ModelForm):
 class NumberSeriesAdmin(AuditedAdmin):
     """How contracts are numbered. What was given stays given; a change is for the next ones."""
 
-    menu_order = 382
+    menu_order = 271
     form = SeriesForm
     list_display = ("name", "prefix", "reset", "digits")
     search_fields = ("name", "prefix")
@@ -71,7 +71,7 @@ class NumberSeriesAdmin(AuditedAdmin):
 class ContractAdmin(ReadOnlyAdmin):
     """The archive as rows: to filter, and to act on many at once."""
 
-    menu_order = 380
+    menu_order = 270
     list_display = ("title", "state_badge", "parties", "amount", "template", "created_at")
     list_select_related = ("template",)
     list_filter = ("state", "template", "created_at")
@@ -177,7 +177,7 @@ class WebhookForm(forms.ModelForm):
 class OutboundWebhookAdmin(AuditedAdmin):
     """Systems that are told what becomes of contracts."""
 
-    menu_order = 384
+    menu_order = 272
     form = WebhookForm
     list_display = ("name", "url", "masked_secret", "is_enabled")
     list_filter = ("is_enabled",)
@@ -192,7 +192,7 @@ class OutboundWebhookAdmin(AuditedAdmin):
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """Calls to other systems; those that were given up can be made again."""
 
-    menu_order = 386
+    menu_order = 273
     actions = ("retry",)
     object_actions = ("retry",)
     list_display = ("event", "state_badge", "webhook", "contract", "attempts", "error", "created_at")
@@ -229,7 +229,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 class DownloadLogAdmin(ReadOnlyAdmin):
     """Who took which file."""
 
-    menu_order = 388
+    menu_order = 274
     list_display = ("at", "who", "form", "contract_link", "address")
     list_select_related = ("contract__template", "user")
     list_filter = ("form", "at")

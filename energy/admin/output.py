@@ -11,7 +11,7 @@ from spc_site.admin import BaseAdmin
 
 @admin.register(OutputDay)
 class OutputDayAdmin(BaseAdmin):
-    menu_order = 350
+    menu_order = 260
     list_display = ("day", "group", "product", "amount", "unit", "source", "updated_at")
     list_filter = ("group", "product")
     list_select_related = ("group",)
@@ -23,7 +23,7 @@ class OutputDayAdmin(BaseAdmin):
 
 @admin.register(GroupFigure)
 class GroupFigureAdmin(BaseAdmin):
-    menu_order = 351
+    menu_order = 261
     list_display = ("group", "basis", "value", "start", "end")
     list_filter = ("basis",)
     list_select_related = ("group",)

@@ -65,7 +65,7 @@ class RevisionInline(ReadOnlyInline):
 class EnergyQuotaAdmin(BaseAdmin):
     """Quotas; what is changed here is evaluated at once in the background."""
 
-    menu_order = 330
+    menu_order = 246
     form = QuotaForm
     inlines = (PeriodValueInline, RevisionInline)
     actions = ("switch_on", "switch_off", "from_last_year", "copy_to_year")
@@ -192,7 +192,7 @@ class EnergyQuotaAdmin(BaseAdmin):
 class QuotaUsageAdmin(ReadOnlyAdmin):
     """How quotas stand and stood; computed by the system."""
 
-    menu_order = 331
+    menu_order = 247
     list_display = (
         "quota",
         "period_start",
@@ -221,7 +221,7 @@ class QuotaUsageAdmin(ReadOnlyAdmin):
 class QuotaRunAdmin(ReadOnlyAdmin):
     """When quotas were checked, how long that took, what went wrong."""
 
-    menu_order = 332
+    menu_order = 248
     list_display = (
         "started_at",
         "trigger",

@@ -24,7 +24,7 @@ _WAY_TONES = {Way.FILE: "blue", Way.API: "green", Way.MANUAL: "amber", Way.MQTT:
 class ReadingBatchAdmin(ReadOnlyAdmin):
     """What came in; files and notes by hand can be taken back."""
 
-    menu_order = 320
+    menu_order = 250
     list_display = (
         "__str__",
         "way_badge",
@@ -71,7 +71,7 @@ class ReadingBatchAdmin(ReadOnlyAdmin):
 
 @admin.register(ReadingCorrection)
 class ReadingCorrectionAdmin(ReadOnlyAdmin):
-    menu_order = 322
+    menu_order = 251
     list_display = ("device", "at", "old_count", "new_count", "batch", "who", "corrected_at")
     list_select_related = ("device", "batch", "who")
     search_fields = ("device__code",)
@@ -83,7 +83,7 @@ class ReadingCorrectionAdmin(ReadOnlyAdmin):
 
 @admin.register(EnergyDailySummary)
 class EnergyDailySummaryAdmin(ReadOnlyAdmin):
-    menu_order = 324
+    menu_order = 252
     list_display = ("date", "device", "energy_type", "total_consumption", "share", "what_happened")
     list_filter = ("energy_type", "date")
     list_select_related = ("device", "energy_type")
@@ -112,7 +112,7 @@ class _ProfileForm(forms.ModelForm):
 
 @admin.register(ReadingProfile)
 class ReadingProfileAdmin(BaseAdmin):
-    menu_order = 326
+    menu_order = 253
     form = _ProfileForm
     list_display = ("name", "file_pattern", "order", "is_active")
     search_fields = ("name", "file_pattern")

@@ -36,7 +36,7 @@ class FactorInline(admin.TabularInline):
 class EnergyTypeAdmin(BaseAdmin):
     """Kinds of energy; the step that uses are kept in stands once there are any."""
 
-    menu_order = 300
+    menu_order = 240
     list_display = ("name", "code", "unit", "step", "is_active")
     search_fields = ("name", "code")
     search_help_text = gettext_lazy("名称、代码")
@@ -48,7 +48,7 @@ class EnergyTypeAdmin(BaseAdmin):
 
 @admin.register(DeviceGroup)
 class DeviceGroupAdmin(BaseAdmin):
-    menu_order = 302
+    menu_order = 241
     list_display = ("name", "code", "parent", "order")
     list_select_related = ("parent",)
     search_fields = ("name", "code")
@@ -89,7 +89,7 @@ class PartInline(admin.TabularInline):
 class DeviceAdmin(BaseAdmin):
     """Meters; what their days follow from has them computed again when it is changed."""
 
-    menu_order = 304
+    menu_order = 242
     list_display = (
         "code",
         "name",
@@ -140,7 +140,7 @@ class DeviceAdmin(BaseAdmin):
 
 @admin.register(MeterChange)
 class MeterChangeAdmin(BaseAdmin):
-    menu_order = 306
+    menu_order = 243
     list_display = ("device", "at", "end_count", "start_count", "reason", "who")
     list_select_related = ("device", "who")
     search_fields = ("device__code", "device__name", "reason")
@@ -157,7 +157,7 @@ class MeterChangeAdmin(BaseAdmin):
 
 @admin.register(AlarmRule)
 class AlarmRuleAdmin(BaseAdmin):
-    menu_order = 308
+    menu_order = 244
     list_display = (
         "name",
         "measure",

@@ -24,7 +24,7 @@ class SpanInline(admin.TabularInline):
 class TariffAdmin(BaseAdmin):
     """Dated tariffs; what they change is computed again in the background."""
 
-    menu_order = 340
+    menu_order = 256
     list_display = ("name", "energy_type", "start", "end", "demand_basis", "source")
     list_filter = ("energy_type",)
     list_select_related = ("energy_type",)
@@ -42,7 +42,7 @@ class TariffAdmin(BaseAdmin):
 
 @admin.register(CalendarDay)
 class CalendarDayAdmin(BaseAdmin):
-    menu_order = 341
+    menu_order = 257
     list_display = ("day", "kind", "name")
     list_filter = ("kind",)
     date_hierarchy = "day"
@@ -50,7 +50,7 @@ class CalendarDayAdmin(BaseAdmin):
 
 @admin.register(PowerFactor)
 class PowerFactorAdmin(BaseAdmin):
-    menu_order = 342
+    menu_order = 258
     list_display = ("month", "energy_type", "value")
     list_filter = ("energy_type",)
     list_select_related = ("energy_type",)

@@ -548,4 +548,4 @@ def test_the_first_page_counts_in_a_fixed_number_of_queries(root: Client) -> Non
 
 def test_rooms_stand_in_the_order_of_the_work(root: Client) -> None:
     labels = [app["app_label"] for app in root.get(reverse("admin:index")).context["app_list"]]
-    assert labels[:3] == ["quality", "alarms", "notifications"]
+    assert labels[:6] == ["quality", "alarms", "energy", "contracts", "approvals", "notifications"]
