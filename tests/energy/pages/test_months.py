@@ -231,3 +231,29 @@ def test_totals_cost_the_same_for_little_and_for_much(django_assert_max_num_quer
         make.used(device, MAY, *[10] * 50)
     with django_assert_max_num_queries(7):
         totals(device.energy_type, date(2026, 4, 10), date(2026, 6, 12))
+
+
+def test_a_month_whose_days_are_gone_is_empty() -> None:
+    device = make.device()
+    make.used(device, MAY, 10, 20)
+    device.days.all().delete()
+    months.refresh([device.pk], MAY, MAY)
+    assert totals(device.energy_type, MAY, date(2026, 5, 31)).devices.sum() == 0
+    assert totals(device.energy_type, MAY, date(2026, 5, 2)).devices.sum() == 0
+
+
+def test_structure_written_past_the_signals_is_seen_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, group = make.device(), make.group()
+    one = make.attached(group, device)
+    make.used(device, MAY, 10)
+    clock = [1000.0]
+    monkeypatch.setattr("energy.selectors.kept.time.monotonic", lambda: clock[0])
+
+    def use() -> int:
+        return int(totals(device.energy_type, MAY, MAY).groups.sum())
+
+    before = use()
+    type(one).objects.update(end=date(2026, 4, 1))
+    assert use() == before > 0
+    clock[0] += 61
+    assert use() == 0
