@@ -25,6 +25,7 @@ from energy.models import (
 )
 from energy.services import quotas
 from energy.services.quotas import evaluation
+from hooks import points
 from notifications.models import Notification
 from tests.energy import builders as make
 from tests.energy.quotas.builders import MARCH, alarms_of, check, metered_group, moment, quota, usage
@@ -406,3 +407,39 @@ def test_checks_that_stay_away_raise_an_alarm_and_their_return_closes_it() -> No
     assert alarm.status == "resolved"
     of_group.delete()
     assert not quotas.watch(at=moment(date(2026, 5, 1))), "without quotas there is nothing to check"
+
+
+def test_the_energy_group_is_told_what_helps_to_act_and_the_hook_fires_only_when_the_quota_is_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fired: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(
+        "energy.services.quotas.alarming.fire_many",
+        lambda point, events: fired.extend(
+            (point, points.prepare(point, payload)) for payload, _id in events
+        ),
+    )
+    group, meter = metered_group()
+    of_group = quota(group, name="一号车间用电")
+    make.used(meter, MARCH, *[10] * 8)
+    check(day(8))
+    (message,) = Notification.objects.filter(part_no=1)
+    assert (message.target, message.title) == ("ENERGY", "配额预警: 一号车间用电")
+    for expected in (
+        "当前使用 80.0 kWh，配额 100.0 kWh，使用率",
+        "80.0%",
+        "剩余：23 天",
+        "预计期末：310.0 kWh（310.0%）",
+        "预计用完：2026-03-10",
+        f"用量最大：{meter.name} 80.0（kWh）",
+        f"/energy/quotas/{of_group.pk}/2026-03-01",
+    ):
+        assert expected in message.content, expected
+    assert not fired, "a warning is no passed quota"
+    make.used(meter, day(9), 21)
+    check(day(9))
+    check(day(9))
+    ((point, payload),) = fired
+    assert point == "on_quota_exceeded"
+    assert (payload["quota_id"], Decimal(str(payload["actual_value"]))) == (of_group.pk, 101)
+    assert Notification.objects.filter(part_no=1).count() == 2
