@@ -294,7 +294,8 @@ def main() -> None:
             ours.append(took)
             alarms = QuotaUsage.objects.exclude(told_level="").count()
             print(
-                f"ours, {what}: {took:.2f} s ({processor:.2f} s of processor), {ours_statements} statements, {alarms} alarms"
+                f"ours, {what}: {took:.2f} s ({processor:.2f} s of processor), "
+                f"{ours_statements} statements, {alarms} alarms"
             )
         print(f"ratio: {seconds * scale / min(ours):.0f} times (first run {seconds * scale / ours[0]:.0f})")
         if not arguments.no_pages:

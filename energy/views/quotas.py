@@ -29,7 +29,7 @@ from energy.services import quotas
 from spc_site import clock
 from spc_site.errors import AppError
 
-_PER_PAGE = 50
+_PER_PAGE = 30
 may_view = permission_required("energy.view_energyquota", raise_exception=True)
 may_change = permission_required("energy.change_energyquota", raise_exception=True)
 may_add = permission_required("energy.add_energyquota", raise_exception=True)

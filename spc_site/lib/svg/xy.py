@@ -244,8 +244,13 @@ def _references(
             if spot.box.inside(plot) and free(spot.box, [text.box for text in texts], 3)
         ]
         if spots:
-            texts.append(min(spots, key=lambda spot: sum(crosses(spot.box, a, b) for a, b in segments)))
+            texts.append(min(spots, key=lambda spot: _crossings(spot.box, segments)))
     return [*lines, *texts]
+
+
+def _crossings(box: Box, segments: Sequence[tuple[Point, Point]]) -> int:
+    """Count the lines that run through a box."""
+    return sum(crosses(box, start, end) for start, end in segments)
 
 
 def _spots(ref: Reference, at: float, plot: Box, size: float) -> list[Text]:
