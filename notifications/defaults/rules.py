@@ -9,7 +9,8 @@ RULES: tuple[dict[str, Any], ...] = (
         "name": "手机号",
         "kind": "mask",
         "is_regex": True,
-        "pattern": r"(?<!\d)1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)",
+        # Part of a number that begins with letters (HT139-2026-0001) is none; +86-139… is.
+        "pattern": r"(?:(?<![0-9A-Za-z-])|(?<=86-))1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)",
         "keep_start": 3,
         "keep_end": 4,
         "note": "11 位手机号，可带空格或短横",

@@ -52,6 +52,9 @@ def _mask(text: str, *names: str) -> str:
         ("批号 138123456789", "批号 138123456789"),  # twelve digits
         ("12812345678", "12812345678"),  # no such prefix
         ("尺寸 13.812345678", "尺寸 13.812345678"),
+        ("合同 HT130-2026-0001", "合同 HT130-2026-0001"),
+        ("CG-139-2026-0001", "CG-139-2026-0001"),
+        ("+86-13812345678", "+86-138••••5678"),
     ],
 )
 def test_phone_numbers_are_masked_and_other_numbers_are_not(text: str, shown: str) -> None:
