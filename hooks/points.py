@@ -293,9 +293,9 @@ _POINTS = (
         "on_report_generated",
         "quality",
         "the system has made a document: a summary of abnormal items, a workbook with its problems "
-        "marked, a record of verification, a contract",
+        "marked, a record of verification",
         (
-            _text("kind", "inspection_summary, import_problems, verification, contract"),
+            _text("kind", "inspection_summary, import_problems, verification"),
             _text("title", "what it is called"),
             _text("file_name", "name of the file; empty where the document is a page"),
             _text("path", "where the file lies below var/; empty where it was handed out and not kept"),
