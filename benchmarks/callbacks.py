@@ -201,13 +201,15 @@ def main() -> int:
             quiet = Load(system.live.port, keys, forms)
             quiet.run(rate=options.rate, seconds=options.seconds, second=1_800_000_000)
             print(f"undisturbed   {figures(quiet)}")
-            stop, said = threading.Event(), []  # type: ignore[var-annotated]
-            killer = threading.Thread(target=lambda: said.extend(fault_plan(system, options.seconds, stop)))
-            killer.start()
-            rough = Load(system.live.port, keys, forms)
-            rough.run(rate=options.rate, seconds=options.seconds, second=1_900_000_000)
-            stop.set()
-            killer.join()
+            rough, is_over = Load(system.live.port, keys, forms), threading.Event()
+
+            def load() -> None:
+                rough.run(rate=options.rate, seconds=options.seconds, second=1_900_000_000)
+                is_over.set()
+
+            threading.Thread(target=load).start()
+            # Here and not in the other thread: what a thread has started ends with it.
+            said = fault_plan(system, options.seconds, is_over)
             print(f"under kills   {figures(rough)}\n              killed at {', '.join(said)}")
             sent = warm.sent + quiet.sent + rough.sent
             began = time.monotonic()
