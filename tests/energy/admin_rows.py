@@ -60,6 +60,30 @@ def _tariff(evil: str, number: int) -> energy.Tariff:
     )
 
 
+def _quota(evil: str, number: int) -> energy.EnergyQuota:
+    return energy.EnergyQuota.objects.create(
+        name=f"{evil}{number}",
+        energy_type=make.energy_type(),
+        group=make.group(f"{evil}{number}", name=evil),
+        quota_value=Decimal(100),
+        unit="kWh",
+        note=evil,
+    )
+
+
+def _usage(evil: str, number: int) -> energy.QuotaUsage:
+    return energy.QuotaUsage.objects.create(
+        quota=_quota(evil, number),
+        period_start=date(2026, 3, 1),
+        period_end=date(2026, 3, 31),
+        quota_value=Decimal(100),
+        as_of=date(2026, 3, 2),
+        top_meters=[],
+        error=evil,
+        calculated_at=_START,
+    )
+
+
 def makers(evil: str) -> dict[type[models.Model], Callable[[int], Any]]:
     """Return what makes the n-th row of each model of the admin."""
     return {
@@ -100,6 +124,11 @@ def makers(evil: str) -> dict[type[models.Model], Callable[[int], Any]]:
         ),
         energy.GroupFigure: lambda number: energy.GroupFigure.objects.create(
             group=make.group(f"{evil}{number}", name=evil), basis="area", value=number, start=date(2026, 1, 1)
+        ),
+        energy.EnergyQuota: lambda number: _quota(evil, number),
+        energy.QuotaUsage: lambda number: _usage(evil, number),
+        energy.QuotaRun: lambda number: energy.QuotaRun.objects.create(
+            trigger="person", outcome="failed", as_of=date(2026, 3, 1), started_at=_START, errors=[evil]
         ),
         energy.Tariff: lambda number: _tariff(evil, number),
         energy.CalendarDay: lambda number: energy.CalendarDay.objects.create(

@@ -58,6 +58,7 @@ from quality.services.verification import record_verification
 from quality.spc.verify import Check, Run
 from spc_site.models import Schedule, WorkerBeat
 from tests import builders, query_counts
+from tests.approvals import admin_rows as approval_rows
 from tests.energy import admin_rows as energy_rows
 
 pytestmark = pytest.mark.django_db
@@ -411,6 +412,7 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     ),
     Schedule: lambda number: Schedule.objects.create(name=f"{EVIL}{number}", next_run=timezone.now()),
     **energy_rows.makers(EVIL),
+    **approval_rows.makers(EVIL),
 }
 """A row of each model, full of what a careless page would run as script."""
 
