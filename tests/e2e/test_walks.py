@@ -122,7 +122,7 @@ def test_an_alarm_is_taken_on_explained_assigned_and_closed(
     page.get_by_role("button", name="受理", exact=True).tap()
     expect(page.get_by_role("status")).to_have_text("已受理。")
     page.locator("a[href='#explain']").tap()
-    page.get_by_label("原因").fill("刀具磨损")
+    page.get_by_label("原因", exact=True).fill("刀具磨损")
     page.get_by_label("措施").fill("换刀，加严抽检")
     page.get_by_role("button", name="保存", exact=True).tap()
     expect(page.locator(".taken")).to_contain_text("刀具磨损")
@@ -234,7 +234,7 @@ def test_the_keyboard_alone_is_enough(page: Any, system: LiveSystem) -> None:
     outline = explain.evaluate("node => getComputedStyle(node).outlineStyle")
     assert outline == "solid"
     page.keyboard.press("Enter")
-    page.get_by_label("原因").wait_for()
+    page.get_by_label("原因", exact=True).wait_for()
 
 
 def test_every_page_works_without_script(chromium: Any, system: LiveSystem) -> None:
@@ -243,7 +243,7 @@ def test_every_page_works_without_script(chromium: Any, system: LiveSystem) -> N
     _open_entry(page, system)
     assert page.locator(".chart svg:visible").count() == 2
     page.get_by_role("button", name="原因与措施").click()
-    assert page.get_by_label("原因").is_visible()
+    assert page.get_by_label("原因", exact=True).is_visible()
     for path in PAGES:
         assert page.goto(f"{system.url}{path}").status == 200
     context.close()
