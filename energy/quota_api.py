@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from django.db.models import F
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -123,7 +124,8 @@ def list_usages(request: HttpRequest, on: date | None = None, limit: Limit = 200
     require(request, "energy.view_quotausage")
     on = on or timezone.localdate(clock.now())
     rows = QuotaUsage.objects.filter(quota__is_active=True, period_start__lte=on, period_end__gte=on)
-    return {"items": list(rows.defer("daily", "top_meters").order_by("-usage_rate_pct", "quota")[:limit])}
+    ordered = rows.order_by(F("usage_rate_pct").desc(nulls_last=True), "quota")
+    return {"items": list(ordered.defer("daily", "top_meters")[:limit])}
 
 
 @router.get("/{quota_id}", response={200: QuotaOut, **REFUSALS}, summary="一个配额")

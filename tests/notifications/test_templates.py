@@ -292,7 +292,7 @@ def test_a_test_is_not_resent(channel: ScriptedChannel, admin_user: User) -> Non
     with pytest.raises(Conflict, match="再试发一次"):
         resend(row, user=admin_user, confirmed=True)
     line = AuditEntry.objects.get(verb="tested")
-    assert (line.actor, row.message_id in line.note) == (admin_user, True)
+    assert (line.actor, line.note) == (admin_user, f"wechat_bot：{row}")
 
 
 def test_a_row_whose_variables_cannot_be_read_loses_nothing(channel: ScriptedChannel) -> None:

@@ -405,7 +405,7 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
         name=list(POINTS)[number % len(POINTS)], defaults={"last_error": EVIL, "failures": 2}
     )[0],
     CustomKpi: lambda number: CustomKpi.objects.create(
-        name=f"custom_{number}", label=EVIL, unit=EVIL, value=1.5, calculated_at=timezone.now()
+        name=f"custom_{number}", label=EVIL, unit=EVIL[:20], value=1.5, calculated_at=timezone.now()
     ),
     WorkerBeat: lambda number: WorkerBeat.objects.create(
         host=EVIL, pid=number, role="pump", started_at=timezone.now(), beat_at=timezone.now()

@@ -76,6 +76,12 @@ def test_a_token_whose_user_has_no_role_may_do_nothing(method: str, path: str) -
         f"{ROOT}/notifications/events": {"event": "x", "title": "t", "group": "IQC"},
         f"{ROOT}/outputs": {"rows": [{"group": "S", "day": "2026-05-01", "amount": 1, "unit": "t"}]},
         f"{ROOT}/readings": {"batch_id": "1", "readings": [{"meter": "M1", "at": "2026-03-01", "value": 1}]},
+        f"{ROOT}/charging-orders": {
+            "order_number": "1",
+            "station": "S",
+            "plug": "1",
+            "started_at": "2026-03-01T08:00:00+08:00",
+        },
         f"{ROOT}/quotas": {"name": "q", "energy_type": "electricity", "quota_value": "1", "reason": "x"},
         f"{ROOT}/quotas/1/revisions": {"value": "1", "reason": "x"},
         f"{ROOT}/quotas/1/switch": {"is_active": False},
