@@ -151,6 +151,14 @@ def _undefined_template_variables_are_errors() -> None:
         engine.engine.string_if_invalid = _Undefined()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _the_clock_of_the_database_is_asked_once() -> None:
+    """Else now and then a test would count the query that asks PostgreSQL for the time."""
+    from spc_site import clock
+
+    clock.GOOD_FOR_S = 3600.0
+
+
 @pytest.fixture(autouse=True)
 def _own_queue_state(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a bell that nobody has rung: no Redis, nobody resting, nothing counted."""
