@@ -141,14 +141,16 @@ class _Undefined(str):
         return False
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _undefined_template_variables_are_errors() -> None:
+    """For each test anew: a test that changes a setting such as DEBUG leaves new engines behind."""
     from django.template import engines
     from django.template.backends.django import DjangoTemplates
 
     for engine in engines.all():
         assert isinstance(engine, DjangoTemplates)
-        engine.engine.string_if_invalid = _Undefined()
+        if not isinstance(engine.engine.string_if_invalid, _Undefined):
+            engine.engine.string_if_invalid = _Undefined()
 
 
 @pytest.fixture(scope="session", autouse=True)
