@@ -104,11 +104,6 @@ class Hush:
     def has_silences(self) -> bool:
         return bool(self._silences)
 
-    def silences_of(self, alarm: Alarm) -> list[Silence]:
-        """Return the silences that mean an alarm."""
-        facts = matching.facts_of(alarm)
-        return [silence for matchers, silence in self._silences if matching.matches(matchers, facts)]
-
 
 @dataclass(frozen=True, slots=True)
 class Sifted:

@@ -8,9 +8,6 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from approvals.choices import (
-    FILE_TONES,
-    START_TONES,
-    STATUS_TONES,
     FileState,
     StartState,
     Status,
@@ -70,10 +67,6 @@ class Approval(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("admin:approvals_approval_change", args=[self.pk])
 
-    @property
-    def tone(self) -> str:
-        return STATUS_TONES.get(Status(self.status), "grey") if self.status in Status.values else "grey"
-
 
 class ApprovalChange(models.Model):
     """A line of an approval's history; never changed. `old_status` is empty for the first."""
@@ -125,10 +118,6 @@ class ApprovalFile(models.Model):
     def __str__(self) -> str:
         return self.name or self.file_id
 
-    @property
-    def tone(self) -> str:
-        return FILE_TONES[FileState(self.state)]
-
 
 class OutgoingApproval(models.Model):
     """An approval that is started from here; one per `key`, however often it is asked for.
@@ -172,7 +161,3 @@ class OutgoingApproval(models.Model):
 
     def __str__(self) -> str:
         return self.sp_no or self.key
-
-    @property
-    def tone(self) -> str:
-        return START_TONES[StartState(self.state)]

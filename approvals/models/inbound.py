@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from approvals.choices import EVENT_TONES, EventState
+from approvals.choices import EventState
 
 
 class InboundEvent(models.Model):
@@ -35,10 +35,6 @@ class InboundEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} {self.subject}".strip()
-
-    @property
-    def tone(self) -> str:
-        return EVENT_TONES[EventState(self.state)]
 
 
 class Refusal(models.Model):

@@ -46,11 +46,6 @@ def watch(template_id: str, name: str = "") -> WatchedTemplate:
     return row
 
 
-def unwatch(template_id: str) -> None:
-    """Stop looking for the approvals of a form; what is known of it stays."""
-    WatchedTemplate.objects.filter(template_id=template_id).update(is_active=False)
-
-
 def is_wanted() -> bool:
     """Tell whether there is anything to look for: a watched form, or an approval that is open."""
     return (

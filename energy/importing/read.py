@@ -23,8 +23,8 @@ from spc_site.lib.delimited import read_delimited
 from spc_site.lib.hashing import content_hash
 from spc_site.lib.looks import Limits, WorkbookError
 from spc_site.lib.problems import Problem
-from spc_site.lib.sheets import CellValue, Sheet, column_letters, is_blank, open_workbook
-from spc_site.lib.text import label_keys, tidy
+from spc_site.lib.sheets import CellValue, Sheet, is_blank, open_workbook
+from spc_site.lib.text import label_keys
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls", ".csv", ".txt")
 LIMITS = Limits(columns=4096)
@@ -305,9 +305,3 @@ def _take(sheet: Sheet, row: int, column: int, meter: str, at: datetime, parsed:
 def place_of(parsed: ParsedReadings, where: str) -> tuple[str, int, int]:
     """Return the cell of a reading by its `where`."""
     return parsed.places[int(where)]
-
-
-def address_of(parsed: ParsedReadings, where: str) -> str:
-    """Return the address of a reading's cell as a person knows it."""
-    sheet, row, column = place_of(parsed, where)
-    return f"{tidy(sheet)}!{column_letters(column)}{row + 1}"

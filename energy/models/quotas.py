@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 
 from energy.choices import (
     QUOTA_STATUS_TONES,
-    RUN_OUTCOME_TONES,
     FactorKind,
     QuotaPeriod,
     QuotaStatus,
@@ -405,7 +404,3 @@ class QuotaRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_trigger_display()} {self.started_at:%Y-%m-%d %H:%M}"
-
-    @property
-    def outcome_tone(self) -> str:
-        return RUN_OUTCOME_TONES[RunOutcome(self.outcome)]

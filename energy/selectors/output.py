@@ -65,12 +65,3 @@ def unit_uses(
 
 def _use(name: str, amount: Decimal, unit: str, use: Decimal) -> UnitUse:
     return UnitUse(name, amount, unit, use / amount if amount else None)
-
-
-def daily_output(group: DeviceGroup, first: date, last: date) -> dict[str, dict[date, Decimal]]:
-    """Return the output of a group by unit and day. One query."""
-    found: dict[str, dict[date, Decimal]] = {}
-    rows = OutputDay.objects.filter(group=group, day__gte=first, day__lte=last).order_by()
-    for day, unit, amount in rows.values_list("day", "unit").annotate(Sum("amount")):
-        found.setdefault(unit, {})[day] = amount
-    return found

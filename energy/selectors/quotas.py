@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -132,9 +132,3 @@ def quota_detail(
             .order_by("-pk")[:20]
         ),
     )
-
-
-def uses_by_period(quota: EnergyQuota, firsts: Iterable[date]) -> dict[date, QuotaUsage]:
-    """Return what was used of a quota in some periods (1 query)."""
-    rows = QuotaUsage.objects.filter(quota=quota, period_start__in=list(firsts)).defer("daily", "top_meters")
-    return {row.period_start: row for row in rows}
