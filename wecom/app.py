@@ -27,7 +27,7 @@ from wecom.payloads import (
     printable,
 )
 from wecom.tokens import Tokens, TokenStore
-from wecom.transport import Reply, Timeout, Transport, Upload, partly
+from wecom.transport import Download, Reply, Timeout, Transport, Upload, partly
 
 CONTENT_LIMIT = 2048
 USER_LIMIT = 1000
@@ -222,6 +222,15 @@ class App:
 
         return Upload.of(self._with_token(upload))
 
+    def download_media(self, media_id: str) -> Download:
+        """Fetch a file by its media id; one larger than WeCom takes is none."""
+
+        def download(token: str) -> Reply:
+            url = f"{self._url('media/get', token)}&media_id={quote(media_id, safe='')}"
+            return self._transport.get_file(url, limit=FILE_LIMIT, secrets=(token,))
+
+        return Download.of(self._with_token(download))
+
     def call(self, path: str, text: str | None = None) -> Reply:
         """Call an API with the shared token: POST the JSON text, or GET where there is none."""
 
@@ -232,10 +241,6 @@ class App:
             return self._transport.post_json(url, text, secrets=(token,))
 
         return self._with_token(exchange)
-
-    def exchange(self, path: str, by: Callable[[str, str], Reply]) -> Reply:
-        """Call an API in a way of the caller's own, given the address with its token, and the token."""
-        return self._with_token(lambda token: by(self._url(path, token), token))
 
     def _url(self, path: str, token: str) -> str:
         return f"{self._base_url}/cgi-bin/{path}?access_token={quote(token, safe='')}"

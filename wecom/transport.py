@@ -20,12 +20,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3
@@ -65,6 +66,22 @@ class Upload:
     def of(cls, reply: Reply) -> Upload:
         """Read the answer to an upload."""
         return cls(reply.outcome, str(reply.data.get("media_id", "")) if reply.outcome.ok else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that WeCom keeps for us, or why there is none; `outcome.ok` tells."""
+
+    outcome: Outcome
+    name: str = ""
+    data: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, reply: Reply) -> Download:
+        """Read the answer of `Transport.get_file`."""
+        if not reply.outcome.ok:
+            return cls(reply.outcome)
+        return cls(reply.outcome, reply.data["name"], reply.data["content"])
 
 
 class _WatchedBody(io.BytesIO):
@@ -200,6 +217,13 @@ class Transport:
         """Ask for something."""
         return _repeatable(self._exchange("GET", url, b"", {}, secrets, at_gettoken=at_gettoken))
 
+    def get_file(self, url: str, *, limit: int, secrets: Iterable[str] = ()) -> Reply:
+        """Ask for a file of at most so many bytes; where it comes, `data` holds its `name` and `content`."""
+        reply = _repeatable(self._exchange("GET", url, b"", {}, secrets, file_limit=limit))
+        if reply.outcome.ok and "content" not in reply.data:  # JSON that says ok, where a file belongs
+            return Reply(unanswered(reply.outcome, Kind.UNREADABLE))
+        return reply
+
     def _exchange(
         self,
         method: str,
@@ -209,24 +233,32 @@ class Transport:
         secrets: Iterable[str],
         *,
         at_gettoken: bool = False,
+        file_limit: int = 0,
     ) -> Reply:
         hidden = (*self._secrets, *secrets)
         body = _WatchedBody(data) if data else None
         started = time.perf_counter()
         status: int | None = None
+        file_of = ""
         raw = b""
         try:
             with self._call(method, url, body, headers) as response:
                 status = response.status
                 retry_after_s = _retry_after(response.headers.get("Retry-After"))
+                if file_limit and status == 200:
+                    file_of = response.headers.get("Content-Disposition", "")
                 try:
-                    raw = self._read(response)
+                    raw = self._read(response, file_limit if file_of else _ANSWER_LIMIT)
                 except _NETWORK_ERRORS:
                     if status == 200:
                         raise
-            reply = judge_answer(
-                status, raw, secrets=hidden, retry_after_s=retry_after_s, at_gettoken=at_gettoken
-            )
+            if file_of:
+                taken = _signed(Kind.ACCEPTED, http_status=status, request_written=True)
+                reply = Reply(taken, {"name": _name_in(file_of), "content": raw})
+            else:
+                reply = judge_answer(
+                    status, raw, secrets=hidden, retry_after_s=retry_after_s, at_gettoken=at_gettoken
+                )
         except _NETWORK_ERRORS as error:
             # A GET has no body to watch; it changes nothing at WeCom, so "written" is the careful guess.
             is_written = status is not None or (body.is_handed_over if body else not _is_before_write(error))
@@ -258,7 +290,7 @@ class Transport:
             preload_content=False,
         )
 
-    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
         """Read the answer within its size limit and within the time-out as a whole, not per packet."""
         deadline = time.monotonic() + self._timeout[1]
         parts: list[bytes] = []
@@ -266,9 +298,28 @@ class Transport:
         while chunk := response.read1(65536, decode_content=True):
             parts.append(chunk)
             size += len(chunk)
-            if size > _ANSWER_LIMIT or time.monotonic() > deadline:
+            if size > limit or time.monotonic() > deadline:
                 raise urllib3.exceptions.ProtocolError("the answer does not end")
         return b"".join(parts)
+
+
+_FILE_NAME = re.compile(r"filename\*=UTF-8''([^;]+)|filename=\"([^\"]*)\"|filename=([^;]+)", re.IGNORECASE)
+
+
+def _name_in(disposition: str) -> str:
+    """Return a file's name without any folder; what WeCom writes as plain UTF-8 arrives as Latin-1."""
+    match = _FILE_NAME.search(disposition)
+    if match is None:
+        return ""
+    if match[1]:
+        name = unquote(match[1])
+    else:
+        plain = match[2] if match[2] is not None else match[3].strip()
+        try:
+            name = plain.encode("latin-1").decode("utf-8")
+        except UnicodeError:
+            name = plain
+    return name.replace("\\", "/").rpartition("/")[2][:200]
 
 
 def judge_answer(

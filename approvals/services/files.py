@@ -17,8 +17,8 @@ from spc_site.errors import AppError
 from spc_site.jobs import Budget
 from spc_site.lib.hashing import content_hash
 from wecom.app import App
-from wecom.download import Download, get_media
 from wecom.errors import Action
+from wecom.transport import Download
 
 KEPT_BY_WECOM = timedelta(days=3)
 _MORE_PAUSES = (*PAUSES, timedelta(hours=4), timedelta(hours=12), timedelta(hours=24))
@@ -47,7 +47,7 @@ def fetch_due(*, budget: Budget | None = None) -> int:
     done = 0
     while budget and (files := list(_due(clock.now()).order_by("next_at", "pk")[:_AT_ONCE])):
         try:
-            app = client.app()
+            app = client.app(client.FILE_TIMEOUT_S)
         except AppError as error:
             for file in files:
                 _put_off(file, error.message)
@@ -59,7 +59,7 @@ def fetch_due(*, budget: Budget | None = None) -> int:
 
 
 def _fetch(app: App, file: ApprovalFile) -> None:
-    found = get_media(app, file.file_id)
+    found = app.download_media(file.file_id)
     if found.outcome.ok:
         _store(file, found)
     elif found.outcome.action is Action.WAIT:

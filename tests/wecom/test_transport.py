@@ -26,7 +26,7 @@ from wecom.errors import Action, Kind
 from wecom.masking import mask, scrub
 from wecom.robot import Robot, markdown
 from wecom.sandbox import SandboxServer
-from wecom.transport import Transport, judge_answer
+from wecom.transport import Download, Transport, judge_answer
 
 Start = Callable[[Behaviour], str]
 OK = b'{"errcode":0,"errmsg":"ok"}'
@@ -267,6 +267,50 @@ def test_an_endless_answer_is_not_read_to_its_end(misbehaving: Start) -> None:
     assert outcome.action is Action.UNCERTAIN
     assert sent < 64 * 1024 * 1024
     assert len(outcome.raw_excerpt) <= 500
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ('attachment; filename="a.pdf"', "a.pdf"),
+        ('attachment; filename="合同.pdf"', "合同.pdf"),  # plain UTF-8, as WeCom writes it
+        ("attachment; filename*=UTF-8''%E5%90%88%E5%90%8C.pdf", "合同.pdf"),
+        ("attachment; filename=../../etc/passwd", "passwd"),
+        ("attachment", ""),
+    ],
+)
+def test_a_file_comes_with_its_name_whatever_its_content(
+    misbehaving: Start, disposition: str, name: str
+) -> None:
+    content = b'{"errcode":93000}'  # a file of JSON is no answer
+
+    def give(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(answer(content, "200 OK", None, f"Content-Disposition: {disposition}"))
+
+    found = Download.of(Transport().get_file(misbehaving(give), limit=100))
+    assert (found.outcome.kind, found.name, found.data) == (Kind.ACCEPTED, name, content)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "headers", "kind", "action"),
+    [
+        (b'{"errcode":40007,"errmsg":"x"}', "200 OK", (), Kind.REFUSED, Action.UPLOAD),
+        (OK, "200 OK", (), Kind.UNREADABLE, Action.RETRY),  # ok, but no file
+        (b"<html>", "200 OK", (), Kind.UNREADABLE, Action.RETRY),
+        (b"x", "502 Bad Gateway", ("Content-Disposition: attachment",), Kind.HTTP_ERROR, Action.RETRY),
+        (b"x" * 101, "200 OK", ("Content-Disposition: attachment",), Kind.CONNECTION_LOST, Action.RETRY),
+    ],
+)
+def test_what_is_no_file_or_too_large_is_asked_for_again_or_refused(
+    misbehaving: Start, body: bytes, status: str, headers: tuple[str, ...], kind: Kind, action: Action
+) -> None:
+    def give(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(answer(body, status, None, *headers))
+
+    found = Download.of(Transport().get_file(misbehaving(give), limit=100))
+    assert (found.outcome.kind, found.outcome.action, found.data) == (kind, action, b"")
 
 
 def test_a_redirect_is_not_followed_with_the_key(misbehaving: Start) -> None:
