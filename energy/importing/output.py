@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from energy.importing.titled import find_titles, rows_below, sheets_of
 from spc_site.lib.columns import CellFault, Column, clean_day, clean_number
+from spc_site.lib.looks import WorkbookError
 from spc_site.lib.problems import Problem, Wording
-from spc_site.lib.sheets import CellValue, Sheet, WorkbookError, is_blank, open_workbook
+from spc_site.lib.sheets import Sheet
 
 COLUMNS: tuple[Column, ...] = (
     Column("day", "日期", "Date", ("生产日期",), required=True, clean=clean_day),
@@ -21,12 +21,17 @@ COLUMNS: tuple[Column, ...] = (
     Column("unit", "单位", "Unit", (), required=True, max_length=20),
 )
 
+_NEEDED = tuple(column.key for column in COLUMNS if column.required)
+
+_NEITHER = (
+    "不是 Excel 工作簿，也不是 UTF-8 或 GBK 编码的 CSV。",
+    "Neither an Excel workbook nor a CSV file in UTF-8 or GBK.",
+)
+
 WORDING = Wording(
     {
-        "not_a_workbook": (
-            "不是 Excel 工作簿，也不是 UTF-8 或 GBK 编码的 CSV。",
-            "Neither an Excel workbook nor a CSV file in UTF-8 or GBK.",
-        ),
+        "not_a_workbook": _NEITHER,
+        "not_text": _NEITHER,
         "no_columns": (
             "没有找到标题行。需要这些列：{columns}。",
             "No row of titles found. These columns are needed: {columns}.",
@@ -45,7 +50,6 @@ WORDING = Wording(
     },
     COLUMNS,
 )
-_TITLE_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +80,21 @@ def parse(data: bytes, groups: Mapping[str, int]) -> Parsed:
     rows: list[Output] = []
     problems: list[Problem] = []
     for sheet in sheets:
-        if any(not is_blank(value) for row in sheet.rows for value in row):
-            _read(sheet, groups, rows, problems)
+        _read(sheet, groups, rows, problems)
     if not rows and not problems:
         problems.append(Problem("nothing"))
     return Parsed([] if problems else rows, problems)
 
 
-def sheets_of(data: bytes) -> list[Sheet]:
-    """Return the sheets of a workbook, or the one of a CSV file."""
-    if not data:
-        raise WorkbookError("empty_file")
-    return list(open_workbook(data)) if data[:2] == b"PK" or data[:1] == b"\xd0" else [_csv(data)]
-
-
-def _csv(data: bytes) -> Sheet:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" not in text:
-            rows: list[list[CellValue]] = [list(row) for row in csv.reader(io.StringIO(text))]
-            wide = max((len(row) for row in rows), default=0)
-            return Sheet("CSV", [[*row, *[""] * (wide - len(row))] for row in rows])
-    raise WorkbookError("not_a_workbook")
-
-
 def _read(sheet: Sheet, groups: Mapping[str, int], rows: list[Output], problems: list[Problem]) -> None:
-    top, places = _titles(sheet)
+    titles = find_titles(sheet, COLUMNS, _NEEDED)
+    places = titles.places
     if not places:
         needed = "、".join(column.title for column in COLUMNS if column.required)
         problems.append(Problem("no_columns", sheet.name, params={"columns": needed}))
         return
     seen: dict[tuple[int, str, str], int] = {}
-    for number in range(top + 1, len(sheet.rows)):
-        if all(is_blank(value) for value in sheet.rows[number]):
-            continue
+    for number in rows_below(sheet, titles):
         found, wrong = _row(sheet, number, places, groups)
         problems.extend(wrong)
         if found is None:
@@ -123,21 +105,6 @@ def _read(sheet: Sheet, groups: Mapping[str, int], rows: list[Output], problems:
             problems.append(Problem("twice", sheet.name, number, places["day"], "日期", params))
         seen[key] = number
         rows.append(found)
-
-
-def _titles(sheet: Sheet) -> tuple[int, dict[str, int]]:
-    """Return the row of titles and the place of each column; nothing where a needed one is missing."""
-    for number, row in enumerate(sheet.rows[:_TITLE_ROWS]):
-        named = {str(value).strip(): place for place, value in reversed(list(enumerate(row)))}
-        places = {
-            column.key: named[label]
-            for column in COLUMNS
-            for label in reversed(column.labels)
-            if label in named
-        }
-        if all(column.key in places for column in COLUMNS if column.required):
-            return number, places
-    return 0, {}
 
 
 def _row(

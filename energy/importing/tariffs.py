@@ -14,13 +14,14 @@ from decimal import Decimal
 
 from energy.choices import Band, DayClass, DemandBasis
 from energy.importing.output import WORDING as OUTPUT_WORDING
-from energy.importing.output import sheets_of
+from energy.importing.titled import find_titles, rows_below, sheets_of
 from spc_site.lib.columns import CellFault, Column, clean_day, clean_number, clean_text
+from spc_site.lib.looks import WorkbookError
 from spc_site.lib.problems import Problem, Wording
-from spc_site.lib.sheets import CellValue, Sheet, WorkbookError, is_blank
+from spc_site.lib.sheets import CellValue, Sheet
 
 _TIME = re.compile(r"(\d{1,2})[:：](\d{2})(?:[:：]00)?")
-_TITLE_ROWS = 10
+_NEEDED = ("name", "energy", "start", "band", "price")
 
 
 def clean_time(value: CellValue) -> str:
@@ -130,8 +131,7 @@ def parse(data: bytes, energy_types: Mapping[str, int]) -> Parsed:
     problems: list[Problem] = []
     try:
         for sheet in sheets_of(data):
-            if any(not is_blank(value) for row in sheet.rows for value in row):
-                _read(sheet, energy_types, tariffs, problems)
+            _read(sheet, energy_types, tariffs, problems)
     except WorkbookError as error:
         return Parsed([], [Problem(error.code, params=error.params)])
     if not tariffs and not problems:
@@ -142,17 +142,15 @@ def parse(data: bytes, energy_types: Mapping[str, int]) -> Parsed:
 def _read(
     sheet: Sheet, energy_types: Mapping[str, int], tariffs: list[TariffIn], problems: list[Problem]
 ) -> None:
-    top, places = _titles(sheet)
+    titles = find_titles(sheet, COLUMNS, _NEEDED)
+    places = titles.places
     if not places:
-        problems.append(
-            Problem("no_columns", sheet.name, params={"columns": "名称、能源种类、生效日、时段、单价"})
-        )
+        needed = "、".join(column.title for column in COLUMNS if column.key in _NEEDED)
+        problems.append(Problem("no_columns", sheet.name, params={"columns": needed}))
         return
     open_one: TariffIn | None = None
     head: tuple[str, ...] = ()
-    for number in range(top + 1, len(sheet.rows)):
-        if all(is_blank(value) for value in sheet.rows[number]):
-            continue
+    for number in rows_below(sheet, titles):
         values = _values(sheet, number, places, energy_types, problems)
         if values is None:
             continue
@@ -168,20 +166,6 @@ def _read(
     for one in tariffs:
         for band in {span.band for span in one.spans} - set(one.prices):
             problems.append(Problem("no_price", sheet.name, params={"band": str(band.label)}))
-
-
-def _titles(sheet: Sheet) -> tuple[int, dict[str, int]]:
-    for number, row in enumerate(sheet.rows[:_TITLE_ROWS]):
-        named = {str(value).strip(): place for place, value in reversed(list(enumerate(row)))}
-        places = {
-            column.key: named[label]
-            for column in COLUMNS
-            for label in reversed(column.labels)
-            if label in named
-        }
-        if {"name", "energy", "start", "band", "price"} <= set(places):
-            return number, places
-    return 0, {}
 
 
 def _at(sheet: Sheet, number: int, places: Mapping[str, int], key: str, code: str, **params: str) -> Problem:

@@ -6,22 +6,6 @@ from spc_site.lib.problems import Sentences, Wording
 
 _OWN: Sentences = {
     # --- the file ------------------------------------------------------------------------
-    "not_a_workbook": (
-        "不是 Excel（.xlsx、.xls）或 CSV 文件。请另存为其中一种。",
-        "Neither an Excel file (.xlsx, .xls) nor CSV. Save it as one of these.",
-    ),
-    "not_text": (
-        "不是文本文件，或编码无法识别。请用 UTF-8 或 GBK 编码保存为 CSV。",
-        "Not a text file, or of an unknown encoding. Save it as CSV in UTF-8 or GBK.",
-    ),
-    "unpacks_too_large": (
-        "文件解压后超过 {limit} MB。请删除无关内容，或拆成几个文件。",
-        "Unpacked, the file is larger than {limit} MB. Remove what does not belong, or split it.",
-    ),
-    "too_many_members": (
-        "文件内部超过 {limit} 个部分。请另存为新文件后再导入。",
-        "The file consists of more than {limit} parts. Save it as a new file.",
-    ),
     "bad_profile": (
         "版式“{name}”的数据有误：{error}。",
         "The data of profile “{name}” are wrong: {error}.",
