@@ -22,7 +22,7 @@ from alarms.models import Alarm, Severity
 from alarms.views.permissions import may_act, may_view
 from notifications.choices import STATE_TONES, State
 from spc_site import clock
-from spc_site.errors import AppError
+from spc_site.acts import do_and_say
 
 _PER_PAGE = 50
 _TABS = ("open", "active", "mine", "silenced", "resolved")
@@ -154,11 +154,7 @@ def silence(request: HttpRequest, pk: int) -> HttpResponse:
 def _act(request: HttpRequest, pk: int, done: str, change: Callable[[Alarm, User], object]) -> HttpResponse:
     """Do one thing with an alarm, say how it went, and go back to the page it was asked on."""
     found = get_object_or_404(selectors.visible_to(request.user), pk=pk)
-    assert isinstance(request.user, User)
-    try:
-        change(found, request.user)
-    except AppError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, done)
+    user = request.user
+    assert isinstance(user, User)
+    do_and_say(request, lambda: change(found, user), done)
     return HttpResponseRedirect(next_address(request, found.get_absolute_url()))

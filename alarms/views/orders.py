@@ -16,6 +16,7 @@ from alarms.forms import WorkOrderForm
 from alarms.models import WorkOrder
 from alarms.views.permissions import may_add_orders, may_change_orders, may_view_orders
 from spc_site import clock
+from spc_site.acts import do_and_say
 from spc_site.errors import AppError
 
 
@@ -83,14 +84,9 @@ def _act(
     request: HttpRequest, pk: int, done: str, change: Callable[[WorkOrder, User], object]
 ) -> HttpResponse:
     found = get_object_or_404(WorkOrder, pk=pk)
-    assert isinstance(request.user, User)
-    try:
-        change(found, request.user)
-    except AppError as error:
-        messages.error(request, error.message)
-    else:
-        if done:
-            messages.success(request, done)
+    user = request.user
+    assert isinstance(user, User)
+    do_and_say(request, lambda: change(found, user), done)
     return HttpResponseRedirect(found.get_absolute_url())
 
 

@@ -17,6 +17,7 @@ from alarms.forms import SilenceForm
 from alarms.models import Silence
 from alarms.views.permissions import may_silence, may_view
 from spc_site import clock
+from spc_site.acts import do_and_say
 from spc_site.errors import AppError
 
 
@@ -56,11 +57,8 @@ def silences(request: HttpRequest) -> HttpResponse:
 def end(request: HttpRequest, pk: int) -> HttpResponse:
     """End a silence now."""
     row = get_object_or_404(Silence, pk=pk)
-    assert isinstance(request.user, User)
-    try:
-        services.end_silence(row, user=request.user)
-    except AppError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, _("静默已结束：仍未受理的报警会告知。"))
+    user = request.user
+    assert isinstance(user, User)
+    done = _("静默已结束：仍未受理的报警会告知。")
+    do_and_say(request, lambda: services.end_silence(row, user=user), done)
     return HttpResponseRedirect(next_address(request, "alarms:silences"))

@@ -19,6 +19,7 @@ from accounts.redirects import next_address
 from contracts import presenters, selectors
 from contracts.models import BatchRun, Contract
 from contracts.services import acts, batches, conversions, generation, sending
+from spc_site.acts import do_and_say
 from spc_site.errors import AppError
 
 _PER_PAGE = 50
@@ -224,11 +225,7 @@ def _found(request: HttpRequest, pk: int) -> Contract:
 def _act(request: HttpRequest, pk: int, done: str, change: Callable[[Contract, User], Any]) -> HttpResponse:
     """Do one thing with a contract, say how it went, and go back to its page."""
     found = _found(request, pk)
-    assert isinstance(request.user, User)
-    try:
-        change(found, request.user)
-    except AppError as refused:
-        messages.error(request, refused.message)
-    else:
-        messages.success(request, done)
+    user = request.user
+    assert isinstance(user, User)
+    do_and_say(request, lambda: change(found, user), done)
     return redirect(found)

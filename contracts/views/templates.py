@@ -22,6 +22,7 @@ from contracts.mapping import Check, Form, Rule, Source
 from contracts.mappings import ROLES, checks_of, rules_of
 from contracts.models import ContractTemplate, ContractTemplateVersion, MappingVersion
 from contracts.services import intake, reading, templates
+from spc_site.acts import do_and_say
 from spc_site.errors import AppError
 
 may_view = permission_required("contracts.view_contracttemplate", raise_exception=True)
@@ -280,13 +281,10 @@ def original(request: HttpRequest, pk: int) -> HttpResponse:
 def activate(request: HttpRequest, pk: int) -> HttpResponse:
     """Put the version into use."""
     row = _version(pk)
-    assert isinstance(request.user, User)
-    try:
-        templates.activate(row, user=request.user)
-    except AppError as refused:
-        messages.error(request, refused.message)
-    else:
-        messages.success(request, _("已启用，新通过的审批将使用此版本。"))
+    user = request.user
+    assert isinstance(user, User)
+    done = _("已启用，新通过的审批将使用此版本。")
+    do_and_say(request, lambda: templates.activate(row, user=user), done)
     return redirect(row)
 
 
@@ -295,12 +293,7 @@ def activate(request: HttpRequest, pk: int) -> HttpResponse:
 def retire(request: HttpRequest, pk: int) -> HttpResponse:
     """Take the version out of use."""
     row = _version(pk)
-    try:
-        templates.retire(row)
-    except AppError as refused:
-        messages.error(request, refused.message)
-    else:
-        messages.success(request, _("已停用。"))
+    do_and_say(request, lambda: templates.retire(row), _("已停用。"))
     return redirect(row)
 
 
