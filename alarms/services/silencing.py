@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from alarms import matching
-from alarms.models import Alarm, AlarmEvent, AlarmStatus, Silence, Withheld
+from alarms.models import Alarm, AlarmStatus, Silence, Withheld
 from alarms.services import telling
 from spc_site import clock
 from spc_site.errors import AppError, Conflict
@@ -95,24 +93,6 @@ def hush_active(*, at: datetime | None = None) -> int:
         hush = telling.Hush(at)
         if not hush.has_silences:
             return 0
-        found = []
-        for alarm in loud.order_by("pk"):
-            why = hush.of(alarm)
-            if why is not None and why.reason == Withheld.SILENCED:
-                alarm.withheld, alarm.withheld_by = why.reason, why.by
-                found.append(alarm)
-        Alarm.objects.bulk_update(found, ["withheld", "withheld_by"], batch_size=500)
-        with override(settings.LANGUAGE_CODE):
-            AlarmEvent.objects.bulk_create(
-                [
-                    AlarmEvent(
-                        alarm=alarm,
-                        at=at,
-                        kind=AlarmEvent.Kind.SILENCED,
-                        note=f"{alarm.get_withheld_display()}：{alarm.withheld_by}",
-                    )
-                    for alarm in found
-                ],
-                batch_size=500,
-            )
-    return len(found)
+        found = ((alarm, hush.of(alarm)) for alarm in loud.order_by("pk"))
+        silenced = [(alarm, why) for alarm, why in found if why and why.reason == Withheld.SILENCED]
+        return telling.withhold(silenced, at=at)

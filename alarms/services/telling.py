@@ -140,8 +140,14 @@ def sift(alarms: Sequence[Alarm], *, at: datetime | None = None, hush: Hush | No
     for start in range(0, len(heard), _CHUNK):
         pks = [alarm.pk for alarm in heard[start : start + _CHUNK]]
         Alarm.objects.filter(pk__in=pks).update(told_at=at, withheld="", withheld_by="")
+    withhold(withheld, at=at)
+    return Sifted(tuple(heard), tuple(withheld))
+
+
+def withhold(pairs: Iterable[tuple[Alarm, Withholding]], *, at: datetime) -> int:
+    """Write down why people are not told of alarms, where that is news; return of how many it is."""
     news = []
-    for alarm, why in withheld:
+    for alarm, why in pairs:
         if (alarm.withheld, alarm.withheld_by) != (why.reason, why.by):
             alarm.withheld, alarm.withheld_by = why.reason, why.by
             news.append(alarm)
@@ -159,7 +165,7 @@ def sift(alarms: Sequence[Alarm], *, at: datetime | None = None, hush: Hush | No
             ],
             batch_size=_CHUNK,
         )
-    return Sifted(tuple(heard), tuple(withheld))
+    return len(news)
 
 
 # --- telling ----------------------------------------------------------------------------------
