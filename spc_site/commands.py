@@ -10,9 +10,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from spc_site.lib.problems import Language, Problem, Wording
 
 _DJANGO_LANGUAGE = {"zh": "zh-hans", "en": "en"}
 _BAR = 24
+SHOWN_PROBLEMS = 200
+"""Problems printed per file; the marked workbook has all of them."""
 
 
 def xlsx_path(text: str) -> Path:
@@ -65,6 +70,27 @@ class FilesCommand(BaseCommand):
     def run(self, options: dict[str, Any]) -> None:
         """Do it, in the language that was asked for."""
         raise NotImplementedError
+
+    def say_problems(
+        self, path: Path, problems: Sequence[Problem], wording: Wording, language: Language
+    ) -> None:
+        """Print what is wrong with a file, each with its place."""
+        self.stderr.write(
+            _("✗ %(file)s：%(count)d 处问题，没有导入") % {"file": path, "count": len(problems)}
+        )
+        for problem in problems[:SHOWN_PROBLEMS]:
+            self.stderr.write(f"  {wording.line(problem, language)}")
+        if len(problems) > SHOWN_PROBLEMS:
+            rest = len(problems) - SHOWN_PROBLEMS
+            self.stderr.write("  " + _("……还有 %(count)d 处，见 --errors 写出的文件") % {"count": rest})
+
+    def refuse_if_any(self, failed: int) -> None:
+        """End with exit status 1 if files had problems."""
+        if failed:
+            raise CommandError(
+                ngettext("%(count)d 个文件有问题，没有导入。", "%(count)d 个文件有问题，没有导入。", failed)
+                % {"count": failed}
+            )
 
     def write_marked(self, marked: bytes, out: Path, number: int) -> None:
         """Write a marked file; further ones get their number, none overwrites another."""

@@ -8,7 +8,6 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from energy.importing.read import SUFFIXES
 from energy.importing.wording import WORDING
@@ -18,9 +17,6 @@ from spc_site.commands import FilesCommand, files_in
 from spc_site.errors import AppError
 from spc_site.lib.marking import marked_workbook
 from spc_site.lib.problems import Language
-
-SHOWN_PROBLEMS = 200
-"""Problems printed per file; the marked workbook has all of them."""
 
 
 class Command(FilesCommand):
@@ -40,7 +36,7 @@ class Command(FilesCommand):
             self.clear_progress()
             if not file.is_clean:
                 failed += 1
-                self._say_problems(path, file, language)
+                self.say_problems(path, file.problems, WORDING, language)
                 if options["errors"]:
                     marked = marked_workbook(file.parsed.data, file.problems, WORDING, language)
                     self.write_marked(marked, options["errors"], failed)
@@ -56,23 +52,9 @@ class Command(FilesCommand):
             )
             % {"count": taken, "failed": failed}
         )
-        if failed:
-            raise CommandError(
-                ngettext("%(count)d 个文件有问题，没有导入。", "%(count)d 个文件有问题，没有导入。", failed)
-                % {"count": failed}
-            )
+        self.refuse_if_any(failed)
         if not files:
             raise CommandError(_("没有找到 Excel 或 CSV 文件。"))
-
-    def _say_problems(self, path: Path, file: CheckedFile, language: Language) -> None:
-        self.stderr.write(
-            _("✗ %(file)s：%(count)d 处问题，没有导入") % {"file": path, "count": len(file.problems)}
-        )
-        for problem in file.problems[:SHOWN_PROBLEMS]:
-            self.stderr.write(f"  {WORDING.line(problem, language)}")
-        if len(file.problems) > SHOWN_PROBLEMS:
-            rest = len(file.problems) - SHOWN_PROBLEMS
-            self.stderr.write("  " + _("……还有 %(count)d 处，见 --errors 写出的文件") % {"count": rest})
 
     def _say_plan(self, path: Path, file: CheckedFile) -> int:
         planned = imports.preview(file)

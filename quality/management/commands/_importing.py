@@ -7,12 +7,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from quality import hooked
 from quality.importing.marking import marked_workbook
-from quality.importing.parsed import ParsedWorkbook
-from quality.importing.wording import Language, line
+from quality.importing.wording import WORDING, Language
 from quality.kinds import Kind
 from quality.services import imports
 from quality.services.imports import Change, ImportResult, Outcome, Planned
@@ -20,8 +18,6 @@ from spc_site.commands import FilesCommand, files_in
 from spc_site.errors import AppError
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls")
-SHOWN_PROBLEMS = 200
-"""Problems printed per file; the marked workbook has all of them."""
 SHOWN_CHANGES = 20
 
 
@@ -49,7 +45,7 @@ class ImportCommand(FilesCommand):
             self.clear_progress()
             if parsed.problems:
                 failed += 1
-                self._say_problems(path, parsed, language)
+                self.say_problems(path, parsed.problems, WORDING, language)
                 if options["errors"]:
                     marked = marked_workbook(parsed, language)
                     self.write_marked(marked, options["errors"], failed)
@@ -61,23 +57,9 @@ class ImportCommand(FilesCommand):
             for planned in result.reports:
                 self._say_report(path, planned, is_dry_run=options["dry_run"])
         self._say_summary(done, failed, is_dry_run=options["dry_run"])
-        if failed:
-            raise CommandError(
-                ngettext("%(count)d 个文件有问题，没有导入。", "%(count)d 个文件有问题，没有导入。", failed)
-                % {"count": failed}
-            )
+        self.refuse_if_any(failed)
         if not files:
             raise CommandError(_("没有找到 Excel 文件。"))
-
-    def _say_problems(self, path: Path, parsed: ParsedWorkbook, language: Language) -> None:
-        self.stderr.write(
-            _("✗ %(file)s：%(count)d 处问题，没有导入") % {"file": path, "count": len(parsed.problems)}
-        )
-        for problem in parsed.problems[:SHOWN_PROBLEMS]:
-            self.stderr.write(f"  {line(problem, language)}")
-        if len(parsed.problems) > SHOWN_PROBLEMS:
-            rest = len(parsed.problems) - SHOWN_PROBLEMS
-            self.stderr.write("  " + _("……还有 %(count)d 处，见 --errors 写出的文件") % {"count": rest})
 
     def _say_report(self, path: Path, planned: Planned, *, is_dry_run: bool) -> None:
         sentences = {
