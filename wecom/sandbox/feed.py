@@ -50,7 +50,7 @@ def head(view: View, title: str, version: int, *, script: str, body_class: str =
 <title>{view.say(title)}</title>
 <link rel="icon" href="/static/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/feed.css">
-{reload}<script src="/static/{script}" defer></script>
+{reload}<script type="module" src="/static/{script}"></script>
 </head>
 <body{body_class} data-version="{version}">"""
 
