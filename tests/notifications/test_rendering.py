@@ -127,7 +127,8 @@ _HOST = re.compile(r"https?://[^/]+/|")
 def test_no_value_changes_the_markup_of_its_template(frame: str, values: list[str]) -> None:
     types = dict.fromkeys("abc", "text")
     plain = render(frame, dict.fromkeys("abc", "词"), types=types)
-    filled = render(frame, dict(zip("abc", (value or "词" for value in values), strict=True)), types=types)
+    shown = (value if markdown.escape(value) else "词" for value in values)  # the blank ones: see below
+    filled = render(frame, dict(zip("abc", shown, strict=True)), types=types)
     assert len(filled.split("\n")) == len(plain.split("\n"))
     for ours, theirs in zip(_skeleton(filled), _skeleton(plain), strict=True):
         assert ours[0] == theirs[0]
@@ -135,6 +136,16 @@ def test_no_value_changes_the_markup_of_its_template(frame: str, values: list[st
             span for span in theirs[1] if span[0] != "text"
         ]
         assert {span[2:] for span in ours[1]} <= {span[2:] for span in theirs[1]}
+
+
+@given(frame=_FRAMES, blank=st.text(alphabet=" \t\n\r\u3000\x00\u200b", max_size=4))
+def test_a_value_of_nothing_to_see_is_as_if_it_were_empty(frame: str, blank: str) -> None:
+    types = dict.fromkeys("abc", "text")
+    # Inside of an address white space is a value like any other.
+    frame = frame.replace("http://plant.example/{a}", "http://plant.example/1").replace("?q={b}&x={c}", "")
+    assert render(frame, dict.fromkeys("abc", blank), types=types) == render(
+        frame, dict.fromkeys("abc", ""), types=types
+    )
 
 
 @given(value=_EVIL)
