@@ -1,36 +1,92 @@
-"""Charging orders: stored when they begin, completed when they end; sending one again changes nothing."""
+"""Charging orders: stored when they begin, completed when they end; sending one again changes nothing.
+
+One by one as the charging system tells them, or many from a file: `check_file` reads it and
+compares with what is stored, `store_many` writes all or none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
+from enum import Enum, auto
+from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from energy.importing import charging as files
+from energy.importing.charging import MOST, Order
 from energy.models import ChargingOrder, ChargingState
-from hooks.services import fire
+from hooks.services import fire_many
 from spc_site import clock
+from spc_site.bulk import update_many
 from spc_site.errors import AppError, Conflict
+from spc_site.lib.problems import Problem
+from spc_site.lib.sheets import Limits, WorkbookError, read_bytes
+
+__all__ = ["CheckedFile", "Compared", "Order", "check_file", "compare", "store", "store_many"]
 
 LONGEST = timedelta(days=7)
 FUTURE = timedelta(minutes=5)
-_MOST = Decimal(10) ** 8
+MOST_ORDERS = 50_000
+LIMITS = Limits()
+_CHUNK = 500
+_ENDING = ("ended_at", "energy_kwh", "price")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """An order as the charging system tells it; with `ended_at` and `energy_kwh` it is complete."""
+class _Change(Enum):
+    """What an order does to the one of its number."""
 
-    order_number: str
-    station: str
-    plug: str
-    started_at: datetime
-    ended_at: datetime | None = None
-    energy_kwh: Decimal | None = None
-    price: Decimal | None = None
+    NEW = auto()
+    COMPLETES = auto()
+    SAME = auto()
+    OTHER_START = auto()
+    OTHER_END = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An order, by its place among those given, that cannot be taken.
+
+    `known` is the one of its number that it contradicts.
+    """
+
+    place: int
+    code: str
+    known: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What storing orders would do.
+
+    begun, completed   the orders that are new, and those that end now; a new one may be both
+    same               how many change nothing
+    """
+
+    begun: dict[str, Order]
+    completed: dict[str, Order]
+    same: int
+    refused: Sequence[Refused]
+    stored: dict[str, ChargingOrder]
+
+    @property
+    def changed(self) -> int:
+        """Return how many orders are new or completed."""
+        return len(self.begun.keys() | self.completed.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A file as read. It may be stored if it has no problems."""
+
+    data: bytes
+    orders: Sequence[Order]
+    problems: Sequence[Problem]
+    compared: Compared
 
 
 def store(order: Order) -> tuple[ChargingOrder, bool]:
@@ -38,29 +94,125 @@ def store(order: Order) -> tuple[ChargingOrder, bool]:
 
     Raises AppError for what cannot be, Conflict where a completed order would become another one.
     """
-    _validate(order)
-    is_complete = order.ended_at is not None
-    begun = {"station": order.station, "plug": order.plug, "started_at": order.started_at}
-    ended = {"ended_at": order.ended_at, "energy_kwh": order.energy_kwh, "price": order.price}
-    with transaction.atomic():
-        row, is_new = ChargingOrder.objects.select_for_update().get_or_create(
-            order_number=order.order_number, defaults={**begun, "received_at": clock.now()}
+    compared = store_many([order])
+    row = compared.stored[order.order_number]
+    return row, bool(compared.changed)
+
+
+def store_many(orders: Sequence[Order]) -> Compared:
+    """Store orders, and complete those that are known: all, or none.
+
+    Raises AppError for what cannot be, Conflict for a number that stands for another order.
+    """
+    if len(orders) > MOST_ORDERS:
+        raise AppError("too_many", _("一次最多 %(count)s 行。") % {"count": MOST_ORDERS})
+    try:
+        return _store(orders)
+    except IntegrityError:  # somebody else stored one of the numbers meanwhile
+        return _store(orders)
+
+
+@transaction.atomic
+def _store(orders: Sequence[Order]) -> Compared:
+    compared = compare(orders, lock=True)
+    for refused in compared.refused:
+        order = orders[refused.place]
+        if refused.known is None:
+            _validate(order)
+        _clash(order, refused.code)
+    now = clock.now()
+    made = [
+        ChargingOrder(
+            **{name: getattr(order, name) for name in ("order_number", "station", "plug", "started_at")},
+            **_ending(compared.completed.get(number)),
+            received_at=now,
         )
-        if any(getattr(row, name) != value for name, value in begun.items()):
-            raise Conflict(_("订单 %(number)s 已存在，且充电站、充电枪或开始时间不同。") % {"number": row})
-        if is_new:
-            fire("on_charging_order_created", _facts(row), event_id=f"energy:charging:{row.pk}:created")
-        if row.state == ChargingState.COMPLETED:
-            if is_complete and any(getattr(row, name) != value for name, value in ended.items()):
-                raise Conflict(_("订单 %(number)s 已完成，电量、金额或结束时间不同。") % {"number": row})
-            return row, False
-        if is_complete:
-            row.state = ChargingState.COMPLETED
-            for name, value in ended.items():
-                setattr(row, name, value)
-            row.save(update_fields=["state", *ended])
-            fire("on_charging_order_completed", _facts(row), event_id=f"energy:charging:{row.pk}:completed")
-    return row, is_new or is_complete
+        for number, order in compared.begun.items()
+    ]
+    ChargingOrder.objects.bulk_create(made, batch_size=_CHUNK)
+    ended = [row for number, row in compared.stored.items() if number in compared.completed]
+    for row in ended:
+        for name, value in _ending(compared.completed[row.order_number]).items():
+            setattr(row, name, value)
+    update_many(ended, ["state", *_ENDING])
+    compared.stored.update((row.order_number, row) for row in made)
+    _fire("created", compared.begun, compared.stored)
+    _fire("completed", compared.completed, compared.stored)
+    return compared
+
+
+def _ending(order: Order | None) -> dict[str, Any]:
+    if order is None:
+        return {}
+    return {"state": ChargingState.COMPLETED} | {name: getattr(order, name) for name in _ENDING}
+
+
+def compare(orders: Sequence[Order], *, lock: bool = False) -> Compared:
+    """Say what storing would do; changes nothing. One query for each five hundred orders."""
+    stored = _stored({order.order_number for order in orders}, lock=lock)
+    known = {number: _order_of(row) for number, row in stored.items()}
+    found = Compared({}, {}, 0, [], stored)
+    same, refused = 0, []
+    for place, order in enumerate(orders):
+        number = order.order_number
+        try:
+            _validate(order)
+        except AppError as error:
+            refused.append(Refused(place, error.code))
+            continue
+        change = _change(known.get(number), order)
+        if change in (_Change.OTHER_START, _Change.OTHER_END):
+            refused.append(Refused(place, change.name.lower(), known[number]))
+            continue
+        same += change is _Change.SAME
+        if change is _Change.NEW:
+            found.begun[number] = order.begun
+        if change is not _Change.SAME:
+            known[number] = order
+            if order.is_complete:
+                found.completed[number] = order
+    return Compared(found.begun, found.completed, same, refused, stored)
+
+
+def _stored(numbers: Iterable[str], *, lock: bool) -> dict[str, ChargingOrder]:
+    wanted = sorted(numbers)
+    rows = ChargingOrder.objects.select_for_update() if lock else ChargingOrder.objects.all()
+    return {
+        row.order_number: row
+        for start in range(0, len(wanted), _CHUNK)
+        for row in rows.filter(order_number__in=wanted[start : start + _CHUNK])
+    }
+
+
+def _order_of(row: ChargingOrder) -> Order:
+    return Order(
+        order_number=row.order_number,
+        station=row.station,
+        plug=row.plug,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        energy_kwh=row.energy_kwh,
+        price=row.price,
+    )
+
+
+def _change(known: Order | None, given: Order) -> _Change:
+    if known is None:
+        return _Change.NEW
+    if known.begun != given.begun:
+        return _Change.OTHER_START
+    if not given.is_complete or known == given:
+        return _Change.SAME
+    return _Change.OTHER_END if known.is_complete else _Change.COMPLETES
+
+
+def _clash(order: Order, code: str) -> None:
+    sentence = (
+        _("订单 %(number)s 已存在，且充电站、充电枪或开始时间不同。")
+        if code == "other_start"
+        else _("订单 %(number)s 已完成，电量、金额或结束时间不同。")
+    )
+    raise Conflict(sentence % {"number": order.order_number})
 
 
 def _validate(order: Order) -> None:
@@ -81,20 +233,57 @@ def _validate(order: Order) -> None:
         raise AppError("in_future", _("结束时间在将来。"))
     for value, places in ((order.energy_kwh, 4), (order.price, 2)):
         if value is not None and (
-            not value.is_finite() or not 0 <= value < _MOST or value != round(value, places)
+            not value.is_finite() or not 0 <= value < MOST or value != round(value, places)
         ):
             raise AppError("bad_number", _("电量不小于零、最多四位小数；金额不小于零、最多两位小数。"))
 
 
-def _facts(row: ChargingOrder) -> dict[str, Any]:
+def _fire(what: str, orders: dict[str, Order], rows: dict[str, ChargingOrder]) -> None:
+    fire_many(
+        f"on_charging_order_{what}",
+        (
+            (_facts(rows[number].pk, order), f"energy:charging:{rows[number].pk}:{what}")
+            for number, order in orders.items()
+        ),
+    )
+
+
+def _facts(pk: int, order: Order) -> dict[str, Any]:
+    state = ChargingState.COMPLETED if order.is_complete else ChargingState.CHARGING
     return {
-        "order_id": row.pk,
-        "order_number": row.order_number,
-        "station": row.station,
-        "plug": row.plug,
-        "state": str(row.state),
-        "started_at": row.started_at,
-        "ended_at": row.ended_at,
-        "energy_kwh": row.energy_kwh,
-        "price": row.price,
+        "order_id": pk,
+        "order_number": order.order_number,
+        "station": order.station,
+        "plug": order.plug,
+        "state": str(state),
+        "started_at": order.started_at,
+        "ended_at": order.ended_at,
+        "energy_kwh": order.energy_kwh,
+        "price": order.price,
     }
+
+
+def check_file(source: Path | bytes) -> CheckedFile:
+    """Read a file of orders and compare it with what is stored; changes nothing."""
+    zone = timezone.get_default_timezone()
+    try:
+        data = read_bytes(source, LIMITS) if isinstance(source, Path) else source
+    except WorkbookError as error:
+        return _unread(Problem(error.code, params=error.params))
+    except OSError as error:
+        return _unread(Problem("unreadable", params={"reason": error.strerror or str(error)}))
+    parsed = files.parse(data, zone)
+    orders = [row.order for row in parsed.rows]
+    if len(orders) > MOST_ORDERS:
+        return _unread(Problem("too_many", params={"limit": str(MOST_ORDERS)}), data)
+    compared = compare(orders)
+    problems = list(parsed.problems)
+    for one in compared.refused:
+        known = {"known": files.told(one.known, zone)} if one.known else {}
+        problems.append(parsed.rows[one.place].problem(one.code, **known))
+    problems.sort(key=lambda one: (one.sheet, one.row, one.column))
+    return CheckedFile(data, orders, problems, compared)
+
+
+def _unread(problem: Problem, data: bytes = b"") -> CheckedFile:
+    return CheckedFile(data, [], [problem], compare([]))
