@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alarms import hooked
 from alarms.models import Alarm
+from notifications import sources
 from notifications.events import declare
 
 alarm_created = Signal()
@@ -44,6 +45,10 @@ declare("alarms.escalated", _("报警无人受理，逐级升级"))
 declare("alarms.reminder", _("报警提醒"))
 declare("alarms.resolved", _("报警解除"))
 declare("alarms.work_order", _("工单"))
+
+sources.declare("alarms", _("报警与工单"))
+sources.declare("system", _("系统运行"))
+sources.declare("hooks", _("客户扩展"))
 
 
 def facts_of(alarm: Alarm) -> dict[str, Any]:

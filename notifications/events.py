@@ -9,6 +9,8 @@ from __future__ import annotations
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from notifications import sources
+
 _known: dict[str, str | Promise] = {}
 
 
@@ -23,3 +25,5 @@ def known() -> dict[str, str | Promise]:
 
 
 declare("notifications.*", _("通知系统自身的提醒"))
+
+sources.declare("notifications", _("通知系统"))

@@ -13,8 +13,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alarms import services
+from alarms import selectors, services
 from alarms.models import STATUS_TONES, Alarm, AlarmEvent, AlarmStatus
+from notifications import sources
 from notifications.choices import SEVERITY_TONES
 from spc_site.admin import ReadOnlyAdmin, ReadOnlyInline, Tile, badge_column, link, list_url, person_of, tiles
 
@@ -34,6 +35,19 @@ class StandingFilter(admin.SimpleListFilter):
         if self.value() == "closed":
             return queryset.filter(status=AlarmStatus.RESOLVED)
         return queryset
+
+
+class SourceFilter(admin.SimpleListFilter):
+    """Where it comes from, by the names that people know."""
+
+    title = gettext_lazy("来源")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return sources.choices_of(selectors.sources(request.user))
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        return queryset.filter(source=self.value()) if self.value() else queryset
 
 
 class ClosingForm(forms.Form):
@@ -73,7 +87,7 @@ class AlarmAdmin(ReadOnlyAdmin):
         "title",
         "status_badge",
         "severity_badge",
-        "source",
+        "source_shown",
         "withheld_badge",
         "owner",
         "triggered_at",
@@ -84,7 +98,7 @@ class AlarmAdmin(ReadOnlyAdmin):
         StandingFilter,
         "status",
         "severity",
-        "source",
+        SourceFilter,
         "withheld",
         "resolution",
         "triggered_at",
@@ -115,7 +129,7 @@ class AlarmAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     ("triggered_at", "active_since", "last_seen_at", "told_at"),
-                    ("source", "subject"),
+                    ("source_shown", "source", "subject"),
                     ("key", "group_key", "group"),
                     "labels",
                 )
@@ -128,6 +142,10 @@ class AlarmAdmin(ReadOnlyAdmin):
         "withheld", {"silenced": "amber", "inhibited": "amber"}, title=gettext_lazy("未告知")
     )
     severity_badge = badge_column("severity", SEVERITY_TONES, title=gettext_lazy("级别"))
+
+    @admin.display(description=gettext_lazy("来源"), ordering="source")
+    def source_shown(self, alarm: Alarm) -> str:
+        return alarm.source_label
 
     @admin.display(description=gettext_lazy("页面"))
     def shown_on(self, alarm: Alarm) -> SafeString | str:

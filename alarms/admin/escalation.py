@@ -98,7 +98,7 @@ class EscalationPolicyAdmin(_WithRows):
 
     @admin.display(description=gettext_lazy("用于来源"))
     def followed_by(self, policy: EscalationPolicy) -> str:
-        return "、".join(rule.source for rule in policy.sources.all()) or DASH
+        return "、".join(rule.source_label for rule in policy.sources.all()) or DASH
 
 
 class MemberInline(admin.TabularInline):

@@ -40,10 +40,14 @@ class SourceRuleAdmin(AuditedAdmin):
     """How the alarms of each source close, and who is told."""
 
     menu_order = 220
-    list_display = ("source", "closing", "quiet_days", "group", "policy", "note")
+    list_display = ("source_shown", "closing", "quiet_days", "group", "policy", "note")
     list_select_related = ("policy",)
     search_fields = ("source", "note")
     fieldsets = ((None, {"fields": ("source", ("closing", "quiet_days"), ("group", "policy"), "note")}),)
+
+    @admin.display(description=gettext_lazy("来源"), ordering="source")
+    def source_shown(self, rule: SourceRule) -> str:
+        return rule.source_label
 
 
 @admin.register(InhibitionRule)

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from notifications import sources
 from notifications.choices import SEVERITY_TONES, Severity
 
 SEVERITY_ORDER = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
@@ -136,6 +137,11 @@ class Alarm(models.Model):
     def where(self) -> str:
         """Return the first line of the description: what a list has room for."""
         return self.description.partition("\n")[0]
+
+    @property
+    def source_label(self) -> str:
+        """Return what people call where it comes from."""
+        return sources.label_of(self.source)
 
     @property
     def rank(self) -> tuple[int, int]:

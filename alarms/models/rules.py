@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from alarms import matching
+from notifications import sources
 
 
 class Closing(models.TextChoices):
@@ -59,7 +60,12 @@ class SourceRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.source
+        return self.source_label
+
+    @property
+    def source_label(self) -> str:
+        """Return what people call the source; a pattern that nobody named is shown as it is."""
+        return sources.label_of(self.source)
 
 
 class SilenceQuerySet(models.QuerySet):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from alarms.models import AlarmStatus, Resolution
 from alarms.selectors.alarms import Viewer, visible_to
+from notifications import sources
 
 _MOST_ROWS = 100_000
 
@@ -59,6 +60,11 @@ class Repeater:
     episodes: int
     occurrences: int
     last_pk: int
+
+    @property
+    def source_label(self) -> str:
+        """Return what people call where it comes from."""
+        return sources.label_of(self.source)
 
 
 @dataclass(frozen=True, slots=True)

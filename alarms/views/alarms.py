@@ -20,6 +20,7 @@ from accounts.redirects import next_address
 from alarms import selectors, services
 from alarms.models import Alarm, Severity
 from alarms.views.permissions import may_act, may_view
+from notifications import sources
 from notifications.choices import STATE_TONES, State
 from spc_site import clock
 from spc_site.acts import do_and_say
@@ -59,7 +60,7 @@ def alarm_list(request: HttpRequest) -> HttpResponse:
         "which": which,
         "text": narrowing.text,
         "narrowing": narrowing,
-        "sources": selectors.sources(request.user),
+        "sources": sources.choices_of(selectors.sources(request.user)),
         "severities": Severity.choices,
     }
     return render(request, "alarms/alarm_list.html", context)

@@ -15,6 +15,7 @@ from alarms import selectors
 from alarms.models import Resolution
 from alarms.selectors import Figures, Statistics
 from alarms.views.permissions import may_view
+from notifications.sources import label_of
 from spc_site import clock
 from spc_site.lib.svg import ChartSpec, Labels, LayoutName, Trace, render_responsive, step_chart
 from spc_site.templatetags.pages import span
@@ -50,7 +51,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
         "found": found,
         "periods": [(number, _("%(weeks)d 周") % {"weeks": number}) for number in WEEKS],
         "weeks": weeks,
-        "rows": [_row(name, figures) for name, figures in found.by_source.items()],
+        "rows": [_row(label_of(name), figures) for name, figures in found.by_source.items()],
         "total": _row("", total),
         "counts": _draw(found, _counts),
         "times": _draw(found, _times),
@@ -84,9 +85,11 @@ def _counts(found: Statistics, layout: LayoutName) -> ChartSpec:
     """Draw the alarms of each week, a line for each source; the rare ones are one line."""
     names = list(found.by_source)
     shown, rest = names[:_SHOWN_SOURCES], names[_SHOWN_SOURCES:]
-    groups = [(name, (name,)) for name in shown] + ([(_("其他来源"), tuple(rest))] if rest else [])
+    groups = [(label_of(name), (name,)) for name in shown] + ([(_("其他来源"), tuple(rest))] if rest else [])
     tips = [
-        "\n".join([f"{week:%m-%d}", *(f"{name} {one.count}" for name, one in found.by_week[week].items())])
+        "\n".join(
+            [f"{week:%m-%d}", *(f"{label_of(name)} {one.count}" for name, one in found.by_week[week].items())]
+        )
         for week in found.weeks
     ]
     return step_chart(

@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from notifications import sources
 from notifications.models import Notification
 
 MOST_CHOICES = 60
@@ -57,6 +58,9 @@ class EventFilter(KnownValues):
 class SourceFilter(KnownValues):
     title = gettext_lazy("来源")
     parameter_name = field = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return sources.choices_of(known_values(self.field))
 
 
 class TemplateFilter(KnownValues):

@@ -10,11 +10,14 @@ from django.db import transaction
 from django.db.models import Count, Max
 from django.db.models.functions import TruncMinute
 from django.urls import reverse
+from django.utils.translation import override
 
 from notifications.choices import Reason, State
 from notifications.models import Flood, Notification
+from notifications.rendering import ByLanguage
 from notifications.services.flooding import WINDOW
 from notifications.services.requests import send_template_notification
+from notifications.sources import label_of
 from spc_site import clock
 from spc_site.errors import AppError
 
@@ -83,13 +86,22 @@ def _tell(flood: Flood) -> str:
         return ""
 
 
+def _in_words(source: str) -> ByLanguage:
+    """Return what people call a source, in each language."""
+    found = {}
+    for code, _name in settings.LANGUAGES:
+        with override(code):
+            found[code] = label_of(source) or "—"
+    return ByLanguage(found)
+
+
 def _ask_for_summary(flood: Flood) -> str:
     log_url = reverse("admin:notifications_notification_changelist", query={"reason__exact": "flooded"})
     return send_template_notification(
         "flood_summary",
         flood.target,
         {
-            "source": flood.source or "—",
+            "source": _in_words(flood.source),
             "since": flood.minute,
             "suppressed": flood.withheld,
             "url": settings.FRONTEND_URL.rstrip("/") + log_url,

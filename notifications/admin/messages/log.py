@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications import previews, selectors, services, timeline
+from notifications import previews, selectors, services, sources, timeline
 from notifications.admin import contacts
 from notifications.admin.filters import (
     EventFilter,
@@ -126,7 +126,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                 "fields": (
                     "message_id",
                     ("event", "subject"),
-                    "source",
+                    "source_shown",
                     "link_shown",
                     "template_used",
                     ("retries", "duplicate_badge"),
@@ -143,6 +143,10 @@ class NotificationAdmin(ReadOnlyAdmin):
         css = {"all": ["spc_site/delivery.css"]}
 
     state_badge = badge_column("status", STATE_TONES)
+
+    @admin.display(description=gettext_lazy("来源"), ordering="source")
+    def source_shown(self, row: Notification) -> str:
+        return sources.label_of(row.source) or DASH
 
     @admin.display(description=gettext_lazy("原因"), ordering="reason")
     def reason_text(self, row: Notification) -> str:

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications import safety
+from notifications import safety, sources
 from notifications.choices import Reason
 from notifications.models import Flood, Notification
 from notifications.services.flooding import WINDOW
@@ -29,7 +29,7 @@ class FloodAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("来源"), ordering="source")
     def source_shown(self, flood: Flood) -> str:
-        return flood.source or _("（未注明）")
+        return sources.label_of(flood.source) or _("（未注明）")
 
     @admin.display(description=gettext_lazy("目标"), ordering="target")
     def target_shown(self, flood: Flood) -> str:

@@ -16,6 +16,7 @@ from notifications.choices import Severity
 from notifications.models import Flood, HourlyFigure, Notification
 from notifications.monitoring.findings import Finding, Look, rule
 from notifications.services import statistics
+from notifications.sources import label_of
 from spc_site.admin import list_url
 
 _FLOOD_IS_NEWS_FOR = timedelta(minutes=10)
@@ -29,7 +30,8 @@ def flooding(look: Look) -> Iterator[Finding]:
         yield Finding(
             key=f"flooding:{flood['source']}"[:120],
             severity=Severity.WARNING,
-            title=_("消息过多，已限制：%(source)s") % {"source": flood["source"] or _("未注明来源")},
+            title=_("消息过多，已限制：%(source)s")
+            % {"source": label_of(flood["source"]) or _("未注明来源")},
             description=_("超过每分钟上限的消息记为未发送，可以重发；报警的优先级 1 不受限。"),
             value=ngettext("%(count)d 条消息", "%(count)d 条消息", flood["withheld"])
             % {"count": flood["withheld"]},
@@ -70,7 +72,7 @@ def unusual_source(look: Look) -> Iterator[Finding]:
         yield Finding(
             key=f"unusual_source:{one.limit_name}"[:120],
             severity=Severity.WARNING,
-            title=_("%(source)s 的消息量异常") % {"source": one.source or _("未注明来源")},
+            title=_("%(source)s 的消息量异常") % {"source": label_of(one.source) or _("未注明来源")},
             description=_(
                 "最近一小时发往 %(target)s 的消息远多于平时同一小时（前 7 天的中位数 %(usual)g 条）。"
             )
