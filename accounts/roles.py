@@ -92,6 +92,7 @@ _ENERGY_VIEW = tuple(
     f"energy.view_{name}"
     for name in (
         "attachment",
+        "chargingorder",
         "conversionfactor",
         "device",
         "devicegroup",
@@ -134,7 +135,6 @@ _METERS = (
     *(f"energy.{verb}_{name}" for verb in ("view", "add", "change") for name in _METER_MODELS),
     *(f"energy.delete_{name}" for name in ("deviceratio", "virtualpart", "readingprofile", "alarmrule")),
     *(f"energy.view_{name}" for name in ("readingday", "readingcorrection", "energydailysummary")),
-    "energy.view_chargingorder",
     "energy.add_chargingorder",
     "energy.view_readingbatch",
     "energy.add_readingbatch",

@@ -15,9 +15,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from energy.choices import Band, DayClass, DemandBasis, Way
+from energy.importing.charging import Order
 from energy.importing.output import Output
 from energy.models import (
     Attachment,
+    ChargingOrder,
     Device,
     DeviceGroup,
     EnergyQuota,
@@ -29,7 +31,7 @@ from energy.models import (
     UpstreamLink,
 )
 from energy.selectors.totals import totals
-from energy.services import days, months, output, quotas, readings
+from energy.services import charging, days, months, output, quotas, readings
 from energy.services.readings import Batch, Checked
 
 DAYS = 60
@@ -75,6 +77,8 @@ METERS = (
     Meter("DW-10", "压铸循环水补水", "DEMO-CAST", "water", 9, 55, "DW-00", interval_s=3600),
     Meter("DG-00", "天然气（熔炼）", "DEMO-CAST", "natural_gas", 350, 820, interval_s=3600),
 )
+STATIONS = (("东门停车场", ("1-A", "1-B", "2-A", "2-B")), ("办公楼地库", ("1", "2")))
+"""Charging stations and their plugs."""
 MAIN = Meter("DE-00", "高压总进线", MARK, "electricity", 0, 0)
 
 
@@ -88,6 +92,7 @@ def make(now: datetime) -> int:
             _make_money(today)
     count = _read(now)
     _make_output(today)
+    _make_charging(now)
     days.compute_due()
     if is_new:
         _make_quotas(today)
@@ -249,6 +254,47 @@ def _make_output(today: date) -> None:
         day += timedelta(days=1)
     if rows:
         output.record_output(rows, who=None, source="示例")
+
+
+def _make_charging(now: datetime) -> None:
+    """Tell the latest orders again: what is known changes nothing, what has ended is completed."""
+    last = ChargingOrder.objects.filter(order_number__startswith=MARK).order_by("-started_at").first()
+    first = timezone.localdate(last.started_at) if last else timezone.localdate(now) - timedelta(days=DAYS)
+    day = first - timedelta(days=1)
+    orders = []
+    while day <= timezone.localdate(now):
+        rng = np.random.default_rng(day.toordinal())
+        for station, plugs in STATIONS:
+            for plug in plugs:
+                its = _orders_of_plug(station, plug, day, rng)
+                orders += [order for order in its if order.started_at <= now]
+        day += timedelta(days=1)
+    charging.store_many(
+        [order if order.ended_at is None or order.ended_at <= now else order.begun for order in orders]
+    )
+
+
+def _orders_of_plug(station: str, plug: str, day: date, rng: np.random.Generator) -> list[Order]:
+    """Return the orders of a plug that begin on a day: one vehicle after another, few at weekends."""
+    at = datetime.combine(day, time(7), tzinfo=timezone.get_default_timezone())
+    found = []
+    for number in range(int(rng.integers(1, 5)) if day.weekday() < 5 else int(rng.integers(0, 2))):
+        at += timedelta(minutes=int(rng.integers(15, 160)))
+        minutes, power = int(rng.integers(25, 190)), int(rng.integers(6, 45))
+        kwh = (Decimal(power * minutes) / 60).quantize(Decimal("0.0001"))
+        found.append(
+            Order(
+                order_number=f"{MARK}-{day:%y%m%d}-{station[0]}{plug}-{number + 1}",
+                station=station,
+                plug=plug,
+                started_at=at,
+                ended_at=at + timedelta(minutes=minutes),
+                energy_kwh=kwh,
+                price=(kwh * Decimal("1.18")).quantize(Decimal("0.01")),
+            )
+        )
+        at += timedelta(minutes=minutes)
+    return found
 
 
 def _make_quotas(today: date) -> None:

@@ -99,3 +99,12 @@ class TariffFileForm(forms.Form):
         label=_("Excel 或 CSV：名称、能源种类、生效日、时段、单价、开始、结束…"),
         widget=forms.ClearableFileInput(attrs={"accept": ".xlsx,.xls,.xlsm,.csv"}),
     )
+
+
+class ChargingFileForm(forms.Form):
+    """A table of charging orders."""
+
+    file = forms.FileField(
+        label=_("Excel 或 CSV：订单号、充电站、充电枪、开始时间、结束时间、电量、金额"),
+        widget=forms.ClearableFileInput(attrs={"accept": ".xlsx,.xls,.xlsm,.csv"}),
+    )

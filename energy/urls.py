@@ -6,7 +6,7 @@ from datetime import date
 
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from energy.views import costs, devices, imports, manual, missing, quotas, tree
+from energy.views import charging, costs, devices, imports, manual, missing, quotas, tree
 
 
 class Day:
@@ -47,6 +47,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("units/import", costs.import_output, name="import_output"),
     path("conversion/", costs.conversion, name="conversion"),
     path("ranking/", costs.ranking, name="ranking"),
+    path("charging/", charging.board, name="charging"),
+    path("charging/import", charging.import_orders, name="import_charging"),
     path("missing/", missing.board, name="missing"),
     path("import/", imports.upload, name="import"),
     path("import/<str:upload_id>/", imports.preview, name="import_preview"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +12,8 @@ from django.test import Client
 
 from accounts.services import issue_token
 from energy.models import ChargingOrder
-from energy.selectors.charging import ChargingDay, charging_days
-from energy.services.charging import Order, store
+from energy.selectors.charging import ChargingUse, charging_uses
+from energy.services.charging import Order, store, store_many
 from hooks.models import HookEvent
 from spc_site.errors import AppError, Conflict
 from tests import builders
@@ -71,19 +71,30 @@ def test_a_number_stands_for_one_order() -> None:
             store(other)
 
 
-def test_stations_and_local_days_are_summed_exactly(django_assert_num_queries: Any) -> None:
+def test_plugs_and_local_days_are_summed_exactly(django_assert_num_queries: Any) -> None:
     store(DONE)  # ends 0:30 of the 21st in Shanghai
     store(replace(DONE, order_number="CD-2", energy_kwh=Decimal("0.0005"), price=None))
     store(replace(DONE, order_number="CD-3", station="南"))
     store(replace(BEGUN, order_number="CD-4"))
-    day = date(2026, 11, 21)
+    day, hours = date(2026, 11, 21), timedelta(hours=1.5)
+    one = Decimal("21.3505")
     with django_assert_num_queries(1):
-        found = charging_days(day, day)
+        found = charging_uses(day, day)
     assert found == [
-        ChargingDay("北", day, 2, Decimal("21.3510"), Decimal("18.64")),
-        ChargingDay("南", day, 1, Decimal("21.3505"), Decimal("18.64")),
+        ChargingUse("北", "3-A", day, 2, one + Decimal("0.0005"), 2 * hours, 1, one, Decimal("18.64")),
+        ChargingUse("南", "3-A", day, 1, one, hours, 1, one, Decimal("18.64")),
     ]
-    assert charging_days(date(2026, 11, 20), date(2026, 11, 20)) == []
+    assert charging_uses(date(2026, 11, 20), date(2026, 11, 20)) == []
+
+
+def test_sums_of_very_many_orders_lose_nothing() -> None:
+    many = [
+        replace(DONE, order_number=f"N{n}", energy_kwh=Decimal("1234567.8901"), price=Decimal("0.07"))
+        for n in range(3000)
+    ]
+    store_many(many)
+    (found,) = charging_uses(date(2026, 11, 21), date(2026, 11, 21))
+    assert (found.energy_kwh, found.price) == (3000 * Decimal("1234567.8901"), Decimal("210.00"))
 
 
 def test_the_api_takes_an_order_from_who_may() -> None:

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from energy.metering import Flag
-from energy.models import Device, DeviceMonth, EnergyDailySummary, EnergyQuota, OutputDay
+from energy.models import ChargingOrder, Device, DeviceMonth, EnergyDailySummary, EnergyQuota, OutputDay
 from spc_site import clock
 from tests import builders
 from tests.energy import builders as make
@@ -23,6 +23,7 @@ def test_the_demo_is_made_once_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("energy.demo.DAYS", 12)
     call_command("demo_energy", verbosity=0)
     devices, quotas = Device.objects.count(), EnergyQuota.objects.count()
+    orders = dict(ChargingOrder.objects.values_list("order_number", "energy_kwh"))
     assert (devices, quotas) == (10, 3)
     before = dict(EnergyDailySummary.objects.values_list("pk", "amount"))
     now += timedelta(days=1)
@@ -34,6 +35,8 @@ def test_the_demo_is_made_once_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
     # Only the last day had been open: what was whole stays as it was.
     after = dict(EnergyDailySummary.objects.exclude(date__gte="2026-05-20").values_list("pk", "amount"))
     assert {pk: before[pk] for pk in after} == after
+    told = dict(ChargingOrder.objects.values_list("order_number", "energy_kwh"))
+    assert len(told) > len(orders) and all(told[one] == kwh for one, kwh in orders.items() if kwh is not None)
     flags = 0
     for bits in EnergyDailySummary.objects.values_list("flags", flat=True):
         flags |= bits

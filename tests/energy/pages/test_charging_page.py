@@ -1,0 +1,167 @@
+"""The page of charging: sums of a month, by plug and day, the orders, and the file that brings them."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from openpyxl import load_workbook
+
+from energy.models import ChargingOrder
+from energy.services.charging import Order, check_file, store_many
+from spc_site import clock
+from tests import builders
+from tests.energy import builders as make
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+NOW = datetime(2026, 5, 20, 15, tzinfo=make.SHANGHAI)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _may_20th(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+@pytest.fixture
+def client() -> Client:
+    client = Client()
+    client.force_login(builders.person("能源管理员"))
+    return client
+
+
+def order(number: str, day: int, kwh: str = "", price: str = "", **fields: Any) -> Order:
+    begins = datetime(2026, 5, day, 23, 30, tzinfo=make.SHANGHAI)
+    ending = {"ended_at": begins + timedelta(minutes=50), "energy_kwh": Decimal(kwh)} if kwh else {}
+    given = {"order_number": number, "station": "北站", "plug": "1", "started_at": begins, **ending, **fields}
+    return Order(**given, price=Decimal(price) if price else None)
+
+
+@pytest.fixture
+def orders() -> list[Order]:
+    """Three completed orders at two plugs of one station, one at another, one that is charging."""
+    midnight = datetime(2026, 5, 1, tzinfo=make.SHANGHAI)
+    rows = [
+        order("A1", 3, "10.0001", "12.00"),
+        order("A2", 3, "5.5", plug="2"),
+        order("A3", 9, "20", "18.50"),
+        order("B1", 9, "0.25", "0.30", station="南站"),
+        order("C1", 19),
+        order("OLD", 1, "7", "7", started_at=midnight - timedelta(hours=2), ended_at=midnight + HOUR),
+        order("APRIL", 1, "7", "7", started_at=midnight - timedelta(hours=2), ended_at=midnight - HOUR),
+    ]
+    store_many(rows)
+    return rows
+
+
+def text_of(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def test_a_month_is_summed_exactly_by_the_day_on_which_orders_end(
+    client: Client, orders: list[Order]
+) -> None:
+    response = client.get("/energy/charging/?at=2026-05")
+    found, words = response.context["sums"], text_of(response)
+    assert (found.orders, found.energy_kwh, found.price) == (5, Decimal("42.7501"), Decimal("37.80"))
+    assert found.unpriced == 1 and "1 个订单没有金额" in words
+    assert found.mean_price == Decimal("37.80") / Decimal("37.2501")  # without the energy that has no price
+    assert found.mean_duration == (4 * timedelta(minutes=50) + timedelta(hours=3)) / 5
+    assert "42.7501 kWh" in words and "1.0148 元/kWh" in words
+    rows = [(row.name, row.depth, row.sums.orders, row.energy) for row in response.context["rows"]]
+    assert rows == [
+        ("北站", 0, 4, "42.5001"),
+        ("1", 1, 3, "37.0001"),
+        ("2", 1, 1, "5.50"),
+        ("南站", 0, 1, "0.25"),
+        ("1", 1, 1, "0.25"),
+    ]
+    titles = re.findall(r"<title>(05-\d\d)\n([\d.]+) kWh", str(response.context["chart"]))
+    assert list(dict.fromkeys(titles)) == [("05-01", "7"), ("05-04", "15.5"), ("05-10", "20.25")]
+    numbers = [one["row"].order_number for one in response.context["orders"]]
+    assert numbers == ["C1", "B1", "A3", "A2", "A1", "OLD"]
+    april = client.get("/energy/charging/?at=2026-04").context["orders"]
+    assert [one["row"].order_number for one in april] == ["APRIL"]
+
+
+def test_a_station_is_chosen_for_sums_chart_and_list(client: Client, orders: list[Order]) -> None:
+    response = client.get("/energy/charging/?at=2026-05&station=南站")
+    assert response.context["sums"].energy_kwh == Decimal("0.25")
+    assert [one["row"].order_number for one in response.context["orders"]] == ["B1"]
+    assert {row.station for row in response.context["rows"]} == {"北站", "南站"}
+    assert "这个月这个充电站没有充电订单" in text_of(client.get("/energy/charging/?station=西站"))
+
+
+def test_what_is_exported_can_be_imported_and_changes_nothing(client: Client, orders: list[Order]) -> None:
+    response = client.get("/energy/charging/?at=2026-05&format=xlsx")
+    rows = list(load_workbook(io.BytesIO(response.content)).active.values)  # type: ignore[union-attr]
+    assert len(rows) == 7 and rows[-2][:3] == ("A1", "北站", "1")
+    file = check_file(response.content)
+    assert file.problems == [] and (file.compared.changed, file.compared.same) == (0, 6)
+    ChargingOrder.objects.filter(order_number="A1").delete()
+    upload = {"file": SimpleUploadedFile("订单.xlsx", response.content)}
+    again = client.post("/energy/charging/import", upload, follow=True)
+    assert "新增 1 个订单，完成 1 个，相同 5 个" in text_of(again)
+    assert ChargingOrder.objects.get(order_number="A1").energy_kwh == Decimal("10.0001")
+
+
+def test_a_wrong_file_is_refused_with_its_cells(client: Client, orders: list[Order]) -> None:
+    titles = "订单号,充电站,充电枪,开始时间,结束时间,电量\n"
+    bad = titles + "N1,北站,1,2026-05-02 8:00,,\nA1,北站,9,2026-05-02 8:00,,\nN2,,1,gestern,,\n"
+    response = client.post(
+        "/energy/charging/import", {"file": SimpleUploadedFile("o.csv", bad.encode("gb18030"))}
+    )
+    assert response.status_code == 422 and not ChargingOrder.objects.filter(order_number="N1").exists()
+    problems = response.context["problems"]
+    assert [line.split("（")[0] for line in problems] == ["CSV!A3", "CSV!B4", "CSV!D4"]
+    assert "北站 1 2026-05-03 23:30 – 05-04 00:20 10.0001 kWh ¥12.00" in problems[0]
+    assert client.post("/energy/charging/import", {}).status_code == 422
+
+
+def test_before_any_order_the_page_says_how_they_come_in(client: Client) -> None:
+    words = text_of(client.get("/energy/charging/"))
+    for way in ("/api/v1/charging-orders", "上传", "import_energy --charging"):
+        assert way in words
+    assert "充电订单在充电页" not in words
+    assert "/energy/charging/#import" in client.get("/energy/import/").content.decode()
+
+
+def test_who_may_look_and_who_may_import(orders: list[Order]) -> None:
+    looker = builders.person()
+    looker.user_permissions.set(builders.permissions("view_chargingorder", "view_device"))
+    client = Client()
+    client.force_login(looker)
+    page = client.get("/energy/charging/?at=2026-05")
+    assert page.status_code == 200 and "/energy/charging/import" not in page.content.decode()
+    assert client.post("/energy/charging/import", {}).status_code == 403
+    client.force_login(builders.person("质检员"))
+    assert client.get("/energy/charging/").status_code == 403
+    only_devices = builders.person()
+    only_devices.user_permissions.set(builders.permissions("view_device"))
+    client.force_login(only_devices)
+    assert "/energy/charging/" not in client.get("/energy/groups/").content.decode()
+
+
+def test_the_page_costs_the_same_for_little_and_for_much(client: Client, orders: list[Order]) -> None:
+    def cost() -> int:
+        client.get("/energy/charging/")
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get("/energy/charging/").status_code == 200
+        return len(queries)
+
+    little = cost()
+    store_many(
+        [order(f"M{n}", n % 18 + 1, "3.5", "4", station=f"S{n % 7}", plug=str(n % 5)) for n in range(300)]
+    )
+    assert cost() == little <= 12
