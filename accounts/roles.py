@@ -11,7 +11,17 @@ from dataclasses import dataclass
 _REPORT_MODELS = ("iqcreport", "iqcreportentry", "oqcreport", "oqcreportentry")
 _LOG_MODELS = ("iqcreportimportlog", "oqcreportimportlog")
 _MASTER_MODELS = ("supplier", "customer", "part", "characteristic")
-_QUALITY_VIEW = tuple(f"quality.view_{name}" for name in _REPORT_MODELS + _LOG_MODELS + _MASTER_MODELS)
+_DISPOSITION_MODELS = ("disposition", "dispositionevent")
+_QUALITY_VIEW = tuple(
+    f"quality.view_{name}" for name in _REPORT_MODELS + _LOG_MODELS + _MASTER_MODELS + _DISPOSITION_MODELS
+)
+_DISPOSE = ("quality.add_disposition",)
+_DECIDE = (*_DISPOSE, "quality.decide_disposition")
+_DISPOSITION_FORMS = tuple(
+    f"quality.{verb}_{name}"
+    for verb in ("view", "add", "change", "delete")
+    for name in ("dispositionform", "dispositioncontrol")
+)
 _ENTRY_CHANGE = ("quality.change_iqcreportentry", "quality.change_oqcreportentry")
 _IMPORT = tuple(f"quality.add_{name}" for name in ("iqcreport", "oqcreport"))
 _ALARM_WORK = (
@@ -162,15 +172,21 @@ class Role:
 
 
 ROLES: tuple[Role, ...] = (
-    Role("质检员", "导入报告，改正数值", _QUALITY_VIEW + _ENTRY_CHANGE + _IMPORT + _ALARM_WORK),
+    Role(
+        "质检员",
+        "导入报告，改正数值，提出处置",
+        _QUALITY_VIEW + _ENTRY_CHANGE + _IMPORT + _ALARM_WORK + _DISPOSE,
+    ),
     Role(
         "质量工程师",
-        "受理报警，填写原因与措施，设定判定方法",
+        "受理报警，填写原因与措施，决定处置，设定判定方法",
         _QUALITY_VIEW
         + _ENTRY_CHANGE
         + _IMPORT
         + _ALARM_WORK
         + _ALARM_VIEW
+        + _DECIDE
+        + ("quality.view_dispositionform", "quality.view_dispositioncontrol")
         + (
             "quality.change_characteristic",
             "quality.change_judgementdefaults",
@@ -188,10 +204,12 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         "质量经理",
-        "查看全部质量数据与报警",
+        "查看全部质量数据与报警，决定处置及其审批表单",
         _QUALITY_VIEW
         + _ALARM_WORK
         + _ALARM_RULES
+        + _DECIDE
+        + _DISPOSITION_FORMS
         + _NOTIFICATION_VIEW
         + (
             "quality.view_judgementdefaults",

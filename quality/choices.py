@@ -112,3 +112,82 @@ class ReasonCode(models.TextChoices):
     CONTROL_RULE = "control_rule", _("过程失控")
     NO_VALUES = "no_values", _("没有测量值")
     FAULT = "fault", _("判定出错")
+
+
+class ReportKind(models.TextChoices):
+    """The kinds of report as choices; `quality.kinds` says what differs between them."""
+
+    IQC = "IQC", _("来料 IQC")
+    OQC = "OQC", _("出货 OQC")
+
+
+class Decision(models.TextChoices):
+    """What is done with nonconforming material, in the words of ISO 9000:2015, 3.12."""
+
+    CONCESSION = "concession", _("让步接收")
+    ACCEPT = "accept", _("接收")
+    REWORK = "rework", _("返工")
+    REPAIR = "repair", _("返修")
+    SORT = "sort", _("挑选")
+    REGRADE = "regrade", _("降级")
+    RETURN = "return", _("退货")
+    SCRAP = "scrap", _("报废")
+
+
+class DispositionState(models.TextChoices):
+    """What has become of a disposition."""
+
+    PROPOSED = "proposed", _("待批准")
+    AWAITING = "awaiting", _("审批中")
+    GRANTED = "granted", _("已批准")
+    REFUSED = "refused", _("已驳回")
+    WITHDRAWN = "withdrawn", _("已撤回")
+    VOID = "void", _("已作废")
+
+
+OPEN_DISPOSITIONS = (DispositionState.PROPOSED, DispositionState.AWAITING)
+
+DISPOSITION_TONES = {
+    DispositionState.PROPOSED: "amber",
+    DispositionState.AWAITING: "amber",
+    DispositionState.GRANTED: "green",
+    DispositionState.REFUSED: "red",
+    DispositionState.WITHDRAWN: "grey",
+    DispositionState.VOID: "red",
+}
+
+DISPOSITION_MAY_BECOME: dict[str, frozenset[str]] = {
+    DispositionState.PROPOSED: frozenset(DispositionState.values) - {DispositionState.PROPOSED},
+    DispositionState.AWAITING: frozenset(
+        {
+            DispositionState.GRANTED,
+            DispositionState.REFUSED,
+            DispositionState.WITHDRAWN,
+            DispositionState.VOID,
+        }
+    ),
+    DispositionState.GRANTED: frozenset({DispositionState.VOID}),
+    DispositionState.REFUSED: frozenset(),
+    DispositionState.WITHDRAWN: frozenset(),
+    DispositionState.VOID: frozenset(),
+}
+"""Which state may follow which; anything else comes late and changes nothing."""
+
+
+class Handled(models.TextChoices):
+    """What a list of reports asks of their dispositions."""
+
+    NOT_YET = "not_yet", _("异常未处置")
+    OPEN = "open", _("处置待批准")
+    CONCESSION = "concession", _("已让步接收")
+    GRANTED = "granted", _("处置已批准")
+
+
+class ControlKind(models.TextChoices):
+    """The controls of an approval form that can be filled in from here, by WeCom's names."""
+
+    TEXT = "Text", _("单行文本")
+    TEXTAREA = "Textarea", _("多行文本")
+    NUMBER = "Number", _("数字")
+    DATE = "Date", _("日期")
+    SELECTOR = "Selector", _("选项")

@@ -9,6 +9,7 @@ from notifications.events import declare
 
 declare("quality.iqc.*", _("来料 IQC 异常"))
 declare("quality.oqc.*", _("出货 OQC 异常"))
+declare("quality.*.concession_*", _("让步接收等处置的审批结果"))
 
 sources.declare("quality", _("质量检验"))
 sources.declare("quality.IQC", _("来料检验 IQC"))

@@ -5,6 +5,8 @@ Every reader passes through `visible_reports`: the one place that decides who se
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,12 +18,14 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import (
     Case,
     Count,
+    Exists,
     F,
     FilteredRelation,
     FloatField,
     IntegerField,
     Max,
     Min,
+    OuterRef,
     Q,
     QuerySet,
     Sum,
@@ -35,9 +39,10 @@ from django.utils import timezone
 
 from accounts.roles import SUPPLIER
 from notifications.models import Notification
-from quality.choices import Status
+from quality.choices import OPEN_DISPOSITIONS, Decision, DispositionState, Handled, Status
 from quality.kinds import IQC, KINDS, Kind
-from quality.models import Characteristic, JudgementDefaults
+from quality.models import Characteristic, Disposition, JudgementDefaults
+from quality.models.dispositions import report_field
 from quality.models.reports import EntryQuerySet, Report, ReportEntry
 
 Viewer = AbstractBaseUser | AnonymousUser
@@ -98,6 +103,7 @@ class ReportFilter:
     since: date | None = None
     until: date | None = None
     text: str = ""
+    handled: str = ""
 
 
 def report_list(user: Viewer, kind: Kind, wanted: ReportFilter) -> QuerySet[Any]:
@@ -115,6 +121,8 @@ def report_list(user: Viewer, kind: Kind, wanted: ReportFilter) -> QuerySet[Any]
         reports = reports.filter(created_at__lt=_local_midnight(wanted.until + timedelta(days=1)))
     if wanted.text:
         reports = reports.filter(_about(wanted.text, kind))
+    if wanted.handled:
+        reports = _handled(reports, kind, wanted.handled)
     return reports.order_by("-created_at", "-pk")
 
 
@@ -232,6 +240,77 @@ def messages_about(entry: ReportEntry, *, subjects: tuple[str, str]) -> list[Not
 def judgement_defaults() -> JudgementDefaults:
     """Return the settings of characteristics that say nothing themselves (1 query)."""
     return JudgementDefaults.objects.filter(pk=1).first() or JudgementDefaults(pk=1)
+
+
+# --- dispositions ---------------------------------------------------------------------------
+
+
+def dispositions_of(report: Report) -> list[Disposition]:
+    """Return the dispositions of a report with their history, newest first (2 queries)."""
+    found = Disposition.objects.of(report).select_related("proposed_by", "outgoing")
+    rows = list(found.prefetch_related("events__actor"))
+    for row in rows:
+        setattr(row, report_field(report.KIND), report)
+    return rows
+
+
+def find_disposition(report: Report, pk: int) -> Disposition | None:
+    """Return one disposition of a report, or None (1 query)."""
+    found: Disposition | None = (
+        Disposition.objects.of(report).select_related("outgoing").filter(pk=pk).first()
+    )
+    if found is not None:
+        setattr(found, report_field(report.KIND), report)
+    return found
+
+
+def latest_dispositions(kind: Kind, reports: Iterable[Report]) -> dict[int, Disposition]:
+    """Return the newest disposition of the present revision of each report, by report (1 query)."""
+    revisions = {report.pk: report.revision for report in reports}
+    if not revisions:
+        return {}
+    column = f"{report_field(kind.code)}_id"
+    rows = Disposition.objects.filter(**{f"{column}__in": list(revisions)}).select_related("outgoing")
+    return {
+        getattr(row, column): row
+        for row in rows.order_by("pk")
+        if row.revision == revisions[getattr(row, column)]
+    }
+
+
+def conceded(report: Report) -> dict[int, str]:
+    """Return what is accepted as it is: by characteristic the digest of what was decided on (1 query)."""
+    rows = Disposition.objects.of(report).filter(
+        decision=Decision.CONCESSION, state=DispositionState.GRANTED, revision=report.revision
+    )
+    return {
+        one["characteristic"]: one["digest"]
+        for covers in rows.order_by("pk").values_list("covers", flat=True)
+        for one in covers
+    }
+
+
+def digest_of(entry: ReportEntry) -> str:
+    """Return what names the values and limits of an entry: a decision about them holds for no others."""
+    facts = [entry.values, entry.lsl, entry.usl, entry.nominal, entry.spec]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _handled(reports: QuerySet[Any], kind: Kind, handled: str) -> QuerySet[Any]:
+    """Narrow reports by what was decided about their present revision."""
+    own = Disposition.objects.filter(
+        **{report_field(kind.code): OuterRef("pk")}, revision=OuterRef("revision")
+    ).order_by()
+    granted = own.filter(state=DispositionState.GRANTED)
+    match handled:
+        case Handled.NOT_YET:
+            pending = own.filter(state__in=(*OPEN_DISPOSITIONS, DispositionState.GRANTED))
+            return reports.filter(~Exists(pending), status=Status.ABNORMAL)
+        case Handled.OPEN:
+            return reports.filter(Exists(own.filter(state__in=OPEN_DISPOSITIONS)))
+        case Handled.CONCESSION:
+            return reports.filter(Exists(granted.filter(decision=Decision.CONCESSION)))
+    return reports.filter(Exists(granted))
 
 
 # --- the dashboard --------------------------------------------------------------------------

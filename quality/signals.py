@@ -1,4 +1,4 @@
-"""A saved report or entry rings for judgement; what is due stands in the rows."""
+"""A saved report or entry rings for judgement; what WeCom decided reaches the dispositions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from approvals.models import Approval, OutgoingApproval
+from approvals.signals import approval_changed, start_settled
 from hooks.events import core_figures_wanted
 from quality import hooked
 from quality.choices import Status
 from quality.models import IQCReport, IQCReportEntry, OQCReport, OQCReportEntry
+from quality.services import dispositions
 from spc_site import jobs
 
 
@@ -32,3 +35,15 @@ def ring_on_saved(
 @receiver(core_figures_wanted, dispatch_uid="quality.tell_core_figures")
 def tell_core_figures(sender: object, **kwargs: Any) -> dict[str, Decimal | int]:
     return hooked.figures()
+
+
+@receiver(approval_changed, dispatch_uid="quality.take_in_on_approval_changed")
+def take_in_on_approval_changed(sender: type[Approval], approval: Approval, **kwargs: Any) -> None:
+    dispositions.take_in(approval)
+
+
+@receiver(start_settled, dispatch_uid="quality.take_in_on_start_settled")
+def take_in_on_start_settled(
+    sender: type[OutgoingApproval], outgoing: OutgoingApproval, **kwargs: Any
+) -> None:
+    dispositions.start_settled(outgoing)

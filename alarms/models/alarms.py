@@ -31,6 +31,7 @@ class Resolution(models.TextChoices):
     SWITCHED_OFF = "switched_off", _("已停用")
     CLOSED_LATE = "closed_late", _("补记：发现时已结束")
     QUIET = "quiet", _("多日未再发生")
+    CONCESSION = "concession", _("让步接收")
 
 
 class Withheld(models.TextChoices):
@@ -172,6 +173,7 @@ class AlarmEvent(models.Model):
         SILENCED = "silenced", _("静默")
         TOLD = "told", _("告知")
         ORDERED = "ordered", _("工单")
+        DECIDED = "decided", _("处置")
 
     alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="events", verbose_name=_("报警"))
     at = models.DateTimeField(_("时间"))

@@ -6,6 +6,7 @@ For whoever finds something abnormal (all take `at`, and work inside the caller'
     raise_closed([AlarmRequest(...)], at=..., closed_at=None, reason="closed_late", note="") -> list[Alarm]
     recover(keys, reason="recovered", note="", at=None) -> int            # reasons: `Resolution`
     open_keys(prefix="energy.quota.12.") -> set[str]
+    record_decision(keys, note="...", is_closing=False, user=None, at=None) -> set[str]   # those closed
 
 `AlarmRequest(is_told=True, level=2, level_label="超额", group_key="energy.group:7", group="ENERGY",
 template="quota_warning", variables={...}, labels={"meter": "M1"}, is_continuing=True)`: this room
@@ -26,6 +27,7 @@ from alarms.services.acting import (
     resolve,
 )
 from alarms.services.closing import close_quiet
+from alarms.services.deciding import record_decision
 from alarms.services.escalating import prompt_due
 from alarms.services.ordering import (
     cancel_work_order,
@@ -74,6 +76,7 @@ __all__ = [
     "raise_alarm",
     "raise_alarms",
     "raise_closed",
+    "record_decision",
     "recover",
     "remind_overdue",
     "resolve",

@@ -13,9 +13,10 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Q
 
-from approvals import client
+from approvals import client, signals
 from approvals.choices import StartState
 from approvals.models import OutgoingApproval
 from approvals.services import reading
@@ -57,15 +58,15 @@ def start_approval(
     """
     if not creator:
         raise AppError("creator_missing", "the person who starts an approval needs a WeCom userid")
-    mark = uuid4().hex[:12].upper()
-    text = json.dumps(list(contents), ensure_ascii=False)
+    mark = _new_mark()
+    filled, is_marked = _marked(contents, mark)
     row, is_new = OutgoingApproval.objects.get_or_create(
         key=key,
         defaults={
             "template_id": template_id,
             "creator": creator,
-            "contents": json.loads(text.replace(MARK, mark)),
-            "mark": mark if MARK in text else "",
+            "contents": filled,
+            "mark": mark if is_marked else "",
             "nodes": list(nodes),
             "summary": list(summary),
             "asked_by": user,
@@ -76,6 +77,16 @@ def start_approval(
     if is_new:
         jobs.enqueue("approvals.start")
     return row
+
+
+def _new_mark() -> str:
+    return uuid4().hex[:12].upper()
+
+
+def _marked(contents: Sequence[Mapping[str, Any]], mark: str) -> tuple[list[Any], bool]:
+    """Return a form with its mark in it, and whether it has a place for one."""
+    text = json.dumps(list(contents), ensure_ascii=False)
+    return json.loads(text.replace(MARK, mark)), MARK in text
 
 
 def has_due() -> bool:
@@ -143,7 +154,7 @@ def _start(row: OutgoingApproval, wecom: Approvals) -> None:
             state=StartState.WAITING, next_at=clock.now() + reading.AFTER_LIMIT
         )
     elif outcome.action in (Action.MESSAGE_DEAD, Action.CHANNEL_DEAD):
-        _end(row, reading.in_words(outcome))
+        _end(row, reading.in_words(outcome), sent_at=None)  # refused: surely not handed in
     else:
         _put_off(row, StartState.WAITING, reading.in_words(outcome))
 
@@ -179,13 +190,19 @@ def _find(row: OutgoingApproval, wecom: Approvals) -> None:
 
 
 def _succeed(row: OutgoingApproval, sp_no: str) -> None:
-    OutgoingApproval.objects.filter(pk=row.pk).update(
-        state=StartState.STARTED, sp_no=sp_no, next_at=None, error=""
-    )
+    _settle(row, state=StartState.STARTED, sp_no=sp_no, error="")
 
 
-def _end(row: OutgoingApproval, why: str) -> None:
-    OutgoingApproval.objects.filter(pk=row.pk).update(state=StartState.DEAD, next_at=None, error=why[:500])
+def _end(row: OutgoingApproval, why: str, **values: Any) -> None:
+    _settle(row, state=StartState.DEAD, error=why[:500], **values)
+
+
+def _settle(row: OutgoingApproval, **values: Any) -> None:
+    """Write down how it ended, and tell the rooms above in the same transaction."""
+    with transaction.atomic():
+        OutgoingApproval.objects.filter(pk=row.pk).update(next_at=None, **values)
+        row.refresh_from_db()
+        signals.start_settled.send(OutgoingApproval, outgoing=row)
 
 
 def _put_off(row: OutgoingApproval, state: StartState, why: str) -> None:
@@ -201,10 +218,40 @@ def _put_off(row: OutgoingApproval, state: StartState, why: str) -> None:
     )
 
 
-def retry(row: OutgoingApproval) -> None:
-    """Hand in again what failed, after a person has seen to it."""
-    changed = OutgoingApproval.objects.filter(pk=row.pk, state=StartState.DEAD).update(
-        state=StartState.WAITING, attempts=0, next_at=clock.now()
-    )
+def retry(
+    row: OutgoingApproval,
+    *,
+    template_id: str = "",
+    contents: Sequence[Mapping[str, Any]] = (),
+    summary: Sequence[str] = (),
+) -> bool:
+    """Hand in again what failed, after a person has seen to it; say whether it had failed.
+
+    `template_id`, `contents` and `summary` replace the form where it is filled in anew. What may have been
+    handed in is looked for by its mark first.
+    """
+    row.refresh_from_db()
+    state = StartState.UNCERTAIN if row.mark and row.sent_at else StartState.WAITING
+    values: dict[str, Any] = {"state": state, "attempts": 0, "next_at": clock.now()}
+    if contents:
+        mark = row.mark or _new_mark()
+        filled, is_marked = _marked(contents, mark)
+        values |= {
+            "template_id": template_id or row.template_id,
+            "contents": filled,
+            "mark": mark if is_marked else "",
+            "summary": list(summary),
+        }
+    changed = OutgoingApproval.objects.filter(pk=row.pk, state=StartState.DEAD).update(**values)
     if changed:
         jobs.enqueue("approvals.start")
+    return bool(changed)
+
+
+def give_up(row: OutgoingApproval, why: str) -> bool:
+    """End one that was not handed in yet; say whether it could be ended."""
+    return bool(
+        OutgoingApproval.objects.filter(pk=row.pk, state=StartState.WAITING).update(
+            state=StartState.DEAD, next_at=None, error=why[:500]
+        )
+    )

@@ -12,6 +12,7 @@ from notifications.defaults.alarms import ALARMS
 from notifications.defaults.channels import CHANNELS
 from notifications.defaults.contracts import CONTRACTS
 from notifications.defaults.delivery import DELIVERY
+from notifications.defaults.dispositions import DISPOSITIONS
 from notifications.defaults.plant import PLANT
 from notifications.defaults.reports import REPORTS
 from notifications.defaults.rules import RULES
@@ -19,7 +20,7 @@ from notifications.defaults.words import EN, ZH
 
 __all__ = ["CHANNELS", "EN", "RULES", "TEMPLATES", "ZH", "template"]
 
-TEMPLATES: tuple[dict[str, Any], ...] = (*REPORTS, *DELIVERY, *ALARMS, *PLANT, *CONTRACTS)
+TEMPLATES: tuple[dict[str, Any], ...] = (*REPORTS, *DELIVERY, *ALARMS, *PLANT, *CONTRACTS, *DISPOSITIONS)
 
 
 def template(name: str, language: str) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
-"""The rows of inspection, by concept: master data, reports, imports, verification."""
+"""The rows of inspection, by concept: master data, reports, dispositions, imports, verification."""
 
+from quality.models.dispositions import Disposition, DispositionControl, DispositionEvent, DispositionForm
 from quality.models.imports import ImportProfile, IQCReportImportLog, OQCReportImportLog
 from quality.models.limits import ControlLimits
 from quality.models.master import Characteristic, Customer, JudgementDefaults, Part, Supplier
@@ -11,6 +12,10 @@ __all__ = [
     "Characteristic",
     "ControlLimits",
     "Customer",
+    "Disposition",
+    "DispositionControl",
+    "DispositionEvent",
+    "DispositionForm",
     "IQCReport",
     "IQCReportEntry",
     "IQCReportImportLog",

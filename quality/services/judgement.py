@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from alarms import services as alarms
 from notifications.routing import Event
 from notifications.services import notify
-from quality import hooked, judgement, messages, pictures, plans
+from quality import hooked, judgement, messages, pictures, plans, selectors
 from quality.choices import Index, Status
 from quality.kinds import KINDS, Kind
 from quality.models import ControlLimits, JudgementDefaults
@@ -270,6 +270,11 @@ def _tell(
     )
     announced = is_announced(kind, report)
     _recover(kind, report, announced=announced, at=at)
+    if announced and abnormal:
+        accepted = selectors.conceded(report)
+        abnormal = [
+            entry for entry in abnormal if accepted.get(entry.characteristic_id) != selectors.digest_of(entry)
+        ]
     if not (announced and abnormal):
         return
     with translation.override("zh-hans"):  # one group reads what all have caused

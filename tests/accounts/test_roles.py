@@ -50,7 +50,7 @@ def test_a_role_that_lost_a_permission_gets_it_back_with_the_next_migration() ->
 
 
 def test_a_group_of_the_plant_has_no_purpose_of_ours() -> None:
-    assert purpose_of("质检员") == "导入报告，改正数值"
+    assert purpose_of("质检员") == "导入报告，改正数值，提出处置"
     assert purpose_of("夜班") == ""
 
 
