@@ -98,7 +98,7 @@ def test_a_change_between_check_and_write_is_told_too(
     inspector: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = builders.entry(builders.report())
-    monkeypatch.setattr("quality.admin.reports.EntryForm.clean", lambda form: form.cleaned_data)
+    monkeypatch.setattr("quality.admin.entries.EntryForm.clean", lambda form: form.cleaned_data)
     IQCReportEntry.objects.update(version=7)
     response = _change(inspector, entry, BAD_TEXT)
     assert response.status_code == 302
