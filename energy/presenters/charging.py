@@ -117,4 +117,6 @@ def duration(value: timedelta | None) -> str:
     if value is None:
         return numbers.DASH
     hours, minutes = divmod(round(value / _MINUTE), 60)
+    if not hours:
+        return _("%(minutes)d 分钟") % {"minutes": minutes}
     return _("%(hours)d 小时 %(minutes)02d 分") % {"hours": hours, "minutes": minutes}

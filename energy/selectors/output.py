@@ -14,12 +14,16 @@ from energy.models import DeviceGroup, GroupFigure, OutputDay
 
 @dataclass(frozen=True, slots=True)
 class UnitUse:
-    """What a group used for one of something; `per_unit` is None where there was none of it."""
+    """What a group used for one of something; `per_unit` is None where there was none of it.
+
+    `is_output` says that the something was made; else it is area or heads.
+    """
 
     name: str
     amount: Decimal
     unit: str
     per_unit: Decimal | None
+    is_output: bool = True
 
 
 def unit_use(group: DeviceGroup, use: Decimal, first: date, last: date) -> list[UnitUse]:
@@ -59,9 +63,25 @@ def unit_uses(
     for figure in figures:
         unit = "m²" if figure.basis == "area" else ""
         label = str(figure.get_basis_display())
-        found.setdefault(figure.group_id, []).append(_use(label, figure.value, unit, uses[figure.group_id]))
+        found.setdefault(figure.group_id, []).append(
+            _use(label, figure.value, unit, uses[figure.group_id], is_output=False)
+        )
     return found
 
 
-def _use(name: str, amount: Decimal, unit: str, use: Decimal) -> UnitUse:
-    return UnitUse(name, amount, unit, use / amount if amount else None)
+def output_days(group: int, product: str, unit: str, first: date, last: date) -> dict[date, Decimal]:
+    """Return what a group made of a product on each day, or of all products of the unit if it is blank.
+
+    One query.
+    """
+    rows = OutputDay.objects.filter(group=group, unit=unit, day__gte=first, day__lte=last).order_by()
+    if product:
+        rows = rows.filter(product=product)
+    found: dict[date, Decimal] = {}
+    for day, amount in rows.values_list("day", "amount"):
+        found[day] = found.get(day, Decimal(0)) + amount
+    return found
+
+
+def _use(name: str, amount: Decimal, unit: str, use: Decimal, *, is_output: bool = True) -> UnitUse:
+    return UnitUse(name, amount, unit, use / amount if amount else None, is_output)

@@ -59,6 +59,7 @@ def _page(request: HttpRequest, *, problems: Sequence[str] = ()) -> HttpResponse
         "station": station,
         "stations": selectors.stations(),
         "sums": found,
+        "energy_shown": numbers.shown(found.energy_kwh),
         "energy": presenter.exact(found.energy_kwh),
         "price": numbers.money(found.price),
         "mean_price": presenter.unit_price(found.mean_price),

@@ -24,11 +24,12 @@ from energy.importing import tariffs as tariff_files
 from energy.importing.output import Output
 from energy.models import Device, DeviceGroup, EnergyType
 from energy.presenters import costs as presenter
-from energy.presenters import numbers
+from energy.presenters import numbers, unit_days
 from energy.presenters.periods import Period
 from energy.selectors import carbon, pages
 from energy.selectors.costs import demands_of_devices, demands_of_groups, month_costs
-from energy.selectors.output import unit_uses
+from energy.selectors.group_days import group_days
+from energy.selectors.output import output_days, unit_uses
 from energy.selectors.totals import Totals, totals
 from energy.services import output as output_services
 from energy.services import tariffs as tariff_services
@@ -219,9 +220,10 @@ def _units_page(
     found = totals(energy_type, period.first, period.last)
     now = _uses(found, energy_type)
     before = _uses(totals(energy_type, *earlier), energy_type)
+    made = unit_uses(list(now), now, period.first, period.so_far)
     rows = presenter.unit_rows(
         groups,
-        unit_uses(list(now), now, period.first, period.so_far),
+        made,
         unit_uses(list(before), before, *earlier),
         now,
         energy_type,
@@ -233,12 +235,19 @@ def _units_page(
             ([row.group, row.name, row.amount, row.unit, row.use, row.per_unit, row.per] for row in rows),
         )
     can_add = request.user.has_perm("energy.add_outputday")
+    every = unit_days.all_series(groups, made) if period.kind != "day" else []
+    series = unit_days.chosen(every, request.GET.get("series", ""), now)
+    days = _unit_days(found, series, energy_type, period) if series else []
     context = {
         "types": types,
         "energy_type": energy_type,
         "period": period,
         "rows": rows,
         "chart": presenter.unit_chart(rows),
+        "every": every,
+        "series": series,
+        "days": days,
+        "course": unit_days.course_chart(days, series, energy_type) if series else "",
         "can_add": can_add,
         "form": form or OutputForm(),
         "file_form": file_form or OutputFileForm(),
@@ -246,6 +255,15 @@ def _units_page(
         "section": "costs",
     }
     return render(request, "energy/units.html", context, status=422 if problems or form else 200)
+
+
+def _unit_days(
+    found: Totals, series: unit_days.Series, energy_type: EnergyType, period: Period
+) -> list[unit_days.UnitDay]:
+    """Return the days of one group and product. Two queries."""
+    uses = group_days(energy_type, found, series.group.pk)
+    outputs = output_days(series.group.pk, series.product, series.unit, period.first, period.so_far)
+    return unit_days.unit_days(uses, outputs, energy_type, period)
 
 
 def _uses(found: Totals, energy_type: EnergyType) -> dict[int, Decimal]:

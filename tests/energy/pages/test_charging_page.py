@@ -78,7 +78,7 @@ def test_a_month_is_summed_exactly_by_the_day_on_which_orders_end(
     assert found.unpriced == 1 and "1 个订单没有金额" in words
     assert found.mean_price == Decimal("37.80") / Decimal("37.2501")  # without the energy that has no price
     assert found.mean_duration == (4 * timedelta(minutes=50) + timedelta(hours=3)) / 5
-    assert "42.7501 kWh" in words and "1.0148 元/kWh" in words
+    assert "42.75 kWh 42.7501" in words and "1.0148 元/kWh" in words
     rows = [(row.name, row.depth, row.sums.orders, row.energy) for row in response.context["rows"]]
     assert rows == [
         ("北站", 0, 4, "42.5001"),

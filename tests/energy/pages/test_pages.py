@@ -532,6 +532,7 @@ def test_pages_cost_the_same_for_little_and_for_much(
 
     tariff(plant["M0"])
     months.compute_due()
+    OutputDay.objects.create(group=plant["shop"], day=MAY, product="缸体", amount=5, unit="件")
     little = cost()
     for number in range(12):
         device = make.device(f"Z{number}")
