@@ -5,7 +5,7 @@ The texts around them are templates in the database (`notifications.defaults` sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SOURCE = "energy.quota"
 _MOST_LINES = 20
+
+Facts = list[tuple[str, str]]
+"""Names and what stands beside them, in one language."""
 
 
 def key_of(task: Task) -> str:
@@ -88,12 +91,12 @@ def sentence(one: Reckoned) -> str:
     }
 
 
-def description(one: Reckoned, *, as_of: date) -> str:
+def description(one: Reckoned, lines: Facts) -> str:
     """Return what an alarm says: the line of the customer, then what helps to act."""
-    return "\n".join((sentence(one), *(f"{name}：{text}" for name, text in facts(one, as_of=as_of))))
+    return "\n".join((sentence(one), *(f"{name}：{text}" for name, text in lines)))
 
 
-def facts(one: Reckoned, *, as_of: date) -> list[tuple[str, str]]:
+def facts(one: Reckoned, *, as_of: date) -> Facts:
     """Return what a person needs to act: level, time left, forecast, who uses most."""
     found, task = one.figures, one.task
     assert found is not None
@@ -126,7 +129,16 @@ def facts(one: Reckoned, *, as_of: date) -> list[tuple[str, str]]:
 # --- messages ---------------------------------------------------------------------------------
 
 
-def variables(one: Reckoned, *, as_of: date) -> dict[str, Any]:
+def facts_by_language(one: Reckoned, *, as_of: date) -> dict[str, Facts]:
+    """Return the facts as each language says them."""
+    said = {}
+    for code, _name in settings.LANGUAGES:
+        with translation.override(code):
+            said[code] = facts(one, as_of=as_of)
+    return said
+
+
+def variables(one: Reckoned, said: Mapping[str, Facts]) -> dict[str, Any]:
     """Return what the template `quota_warning` may use."""
     found, task = one.figures, one.task
     assert found is not None
@@ -136,16 +148,13 @@ def variables(one: Reckoned, *, as_of: date) -> dict[str, Any]:
         "quota": number(task.value),
         "rate": number(found.rate),
         "unit": task.quota.unit,
-        "facts": ByLanguage({code: _fact_lines(one, as_of, code) for code, _name in settings.LANGUAGES}),
+        "facts": ByLanguage({code: _fact_lines(lines) for code, lines in said.items()}),
         "url": settings.FRONTEND_URL.rstrip("/") + link_of(task),
     }
 
 
-def _fact_lines(one: Reckoned, as_of: date, language: str) -> Prepared:
-    with translation.override(language):
-        return Prepared(
-            "\n".join(f"> {name}：{markdown.escape(text)}" for name, text in facts(one, as_of=as_of))
-        )
+def _fact_lines(lines: Facts) -> Prepared:
+    return Prepared("\n".join(f"> {name}：{markdown.escape(text)}" for name, text in lines))
 
 
 def late_variables(late: Sequence[Reckoned]) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def escape(user_text: str) -> str:
     result stays harmless whatever stands next to it, and escaping it again changes nothing.
     """
     text = _LINE_BREAKS.sub(" ", printable(user_text))
-    text = "".join(ch for ch in text if ch in _JOINERS or unicodedata.category(ch) not in ("Cc", "Cf"))
+    if not text.isprintable():  # nearly all text is, and then holds no such character
+        text = "".join(ch for ch in text if ch in _JOINERS or unicodedata.category(ch) not in ("Cc", "Cf"))
     text = text.translate(_FULL_WIDTH).strip()
     text = re.sub(r"^#+", lambda run: "＃" * len(run[0]), text)
     # One asterisk inside a value is a size (10*20); two, or one that could meet its neighbour's, are bold.

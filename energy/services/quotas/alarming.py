@@ -116,6 +116,7 @@ def _request(
     assert found is not None
     quota = task.quota
     level = found.peak
+    said = words.facts_by_language(one, as_of=as_of)
     labels = {
         "quota": str(quota.pk),
         "energy_type": quota.energy_type.code if quota.energy_type else quota.converted_to,
@@ -131,7 +132,7 @@ def _request(
         severity=Severity.WARNING if level is Level.WARNING else Severity.CRITICAL,
         level=level.height,
         level_label=str(QuotaStatus(level.value).label),
-        description=words.description(one, as_of=as_of),
+        description=words.description(one, said[translation.get_language()]),
         value=words.number(found.use),
         threshold=words.number(task.value),
         link=words.link_of(task),
@@ -140,7 +141,7 @@ def _request(
         group="ENERGY",
         is_told=True,
         template="quota_warning",
-        variables=words.variables(one, as_of=as_of),
+        variables=words.variables(one, said),
         is_continuing=is_continuing,
     )
 
