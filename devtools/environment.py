@@ -30,8 +30,12 @@ def prepare(requirements: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment variables for programs that run in .venv."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}}
+    """Return the environment variables for programs that run in .venv.
+
+    They may keep what they compile: dozens of processes would begin by compiling all of it.
+    """
+    foreign = {"PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
     return kept | {
         "VIRTUAL_ENV": str(VENV),
         "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

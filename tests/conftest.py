@@ -193,6 +193,25 @@ def django_db_modify_db_settings(
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """Make the test database by a copy, where one can be had (see `databases`), in place of
+    pytest-django's way: every process would migrate for itself.
+    """
+    from django.db import connection
+
+    from tests import databases
+
+    name = connection.settings_dict["NAME"]
+    with django_db_blocker.unblock():
+        databases.create()
+    yield
+    with django_db_blocker.unblock():
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
 # --- real parts -------------------------------------------------------------------------------
 
 
@@ -272,7 +291,10 @@ def page(browsing: Browsing) -> Any:
 @pytest.fixture(scope="session")
 def live_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSystem]:
     """The whole system as processes: web server, `work`, sandbox, on a database file of its own."""
+    from tests import databases
+
     system = LiveSystem(tmp_path_factory.mktemp("live"))
+    databases.copy_file(system.database)
     system.start()
     yield system
     system.stop()

@@ -46,6 +46,7 @@ def clean_environment() -> dict[str, str]:
         if name not in names
         and name.removesuffix("_FILE") not in names
         and not name.startswith(("PYTEST_", "DJANGO_"))
+        and name != "PYTHONDONTWRITEBYTECODE"  # every process would compile all of it anew
     }
     return {**kept, **dict.fromkeys(names, ""), "PYTHONWARNINGS": "default"}
 
@@ -128,6 +129,7 @@ class LiveSystem:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.database = directory / "live.sqlite3"
         self.port, self.sandbox_port = services.free_port(), services.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
@@ -135,7 +137,7 @@ class LiveSystem:
             "SECRET_KEY": "tests-" + "k" * 50,
             "DJANGO_SETTINGS_MODULE": "tests.live_settings",
             "LIVE_STATIC_ROOT": str(directory / "static"),
-            "NOTIFICATION_DB_PATH": str(directory / "live.sqlite3"),
+            "NOTIFICATION_DB_PATH": str(self.database),
             "FRONTEND_URL": self.url,
             "ALLOW_HTTP": "true",
             "WEBHOOK_BASE_URL": f"{self.sandbox_url}/cgi-bin/webhook/send?key=",
@@ -178,7 +180,7 @@ class LiveSystem:
 
     def hurry(self, *names: str) -> None:
         """Let periodic work be due now instead of at its minute."""
-        with closing(sqlite3.connect(self.environment["NOTIFICATION_DB_PATH"], timeout=10)) as database:
+        with closing(sqlite3.connect(self.database, timeout=10)) as database:
             for name in names:
                 database.execute(
                     "UPDATE spc_site_schedule SET next_run = '2000-01-01 00:00:00' WHERE name = ?", (name,)

@@ -207,6 +207,11 @@ class Postgres:
         argv = [str(self._bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(argv, check=False).returncode == 0
 
+    def run(self, program: str, *arguments: str) -> bytes:
+        """Run one of PostgreSQL's own programs on our database; return what it printed."""
+        argv = [str(self._bin / program), *arguments, f"--dbname={self.url}"]
+        return subprocess.run(argv, check=True, capture_output=True).stdout
+
     def kill(self) -> None:
         """End it as a crash does."""
         self.stop(signal.SIGQUIT)

@@ -134,6 +134,11 @@ def test_requirements_are_installed_again_only_when_they_change(
     assert len(bare) == 3
 
 
+def test_what_is_compiled_is_kept_for_the_next_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert "PYTHONDONTWRITEBYTECODE" not in environment.environment() | clean_environment()
+
+
 def test_a_failed_installation_is_not_taken_for_done(
     bare: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

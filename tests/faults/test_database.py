@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -24,8 +23,9 @@ from django.utils import timezone
 from notifications.choices import State
 from notifications.models import DeliveryAttempt, Notification
 from notifications.services import release_mended
+from tests import databases
 from tests.faults.drill import Drill
-from tests.live import MANAGE, ROOT, child_environment
+from tests.live import child_environment
 from tests.services import Postgres, wait_until
 from wecom.robot import markdown
 from wecom.sandbox import Mode
@@ -75,9 +75,7 @@ def second_postgres(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iter
     """A PostgreSQL with our tables that may crash, in the place of this test's database."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no server that could crash")
-    environment = child_environment() | {"DATABASE_URL": postgres.url}
-    done = subprocess.run([*MANAGE, "migrate", "-v0"], env=environment, cwd=ROOT, check=False)
-    assert done.returncode == 0
+    databases.fill(postgres)
     with psycopg.connect(postgres.url, autocommit=True) as link:
         # The tests' clusters answer before a commit is written; a real one does not, and then a
         # crash may take back what the group has seen.
@@ -145,9 +143,25 @@ def test_f12_a_full_disk_refuses_loudly_and_keeps_what_was_accepted(
 OLD = ("notifications", "0002_defaults")
 
 
+def shape() -> dict[str, set[tuple[str, Any]]]:
+    """Return the columns of each table with their types, and what constrains them."""
+    look = connection.introspection
+    with connection.cursor() as cursor:
+        return {
+            table: {
+                *((column.name, column.type_code) for column in look.get_table_description(cursor, table)),
+                *((name, str(facts)) for name, facts in look.get_constraints(cursor, table).items()),
+            }
+            for table in look.table_names(cursor)
+        }
+
+
 @pytest.fixture
-def fresh_database(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty database in the place of this test's."""
+def fresh_database(
+    transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, set[tuple[str, Any]]]]:
+    """An empty database in the place of this test's, whose shape it yields."""
+    shape_of_tests = shape()
     name = str(tmp_path / "f27.sqlite3")
     if connection.vendor == "postgresql":
         name = "f27"
@@ -156,7 +170,7 @@ def fresh_database(transactional_db: None, tmp_path: Path, monkeypatch: pytest.M
             link.execute("CREATE DATABASE f27")
     connection.close()
     monkeypatch.setitem(connection.settings_dict, "NAME", name)
-    yield
+    yield shape_of_tests
     connection.close()
 
 
@@ -169,7 +183,7 @@ def migrate(*targets: tuple[str, str | None]) -> Any:
 
 
 def test_f27_messages_of_the_first_version_are_finished_by_the_newest(
-    fresh_database: None, tmp_path: Path
+    fresh_database: dict[str, set[tuple[str, Any]]], tmp_path: Path
 ) -> None:
     """Rows in every state, one of them in the hands of a worker that the deploy ended; and back again."""
     model = migrate(OLD).get_model("notifications", "Notification")
@@ -190,6 +204,7 @@ def test_f27_messages_of_the_first_version_are_finished_by_the_newest(
             lease_owner="gone:1" if state == State.SENDING else "",
         )
     migrate()
+    assert shape() == fresh_database  # what the tests run on, copied or not, is what migrations make
     with Drill(tmp_path / "drill") as drill:
         release_mended()
         drill.deliver_all()

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.template import Context, Engine, Origin, Template, engines
 
-from tests import services
+from tests import databases, services
 
 ROOT = Path(settings.BASE_DIR)
 PAGE = Origin(name=str(ROOT / "templates" / "tests" / "page.html"))
@@ -76,6 +76,32 @@ def test_the_test_database_is_what_production_has(request: pytest.FixtureRequest
         ]
     assert modes == ["wal", 20000, 1]
     assert connection.transaction_mode == "IMMEDIATE"
+
+
+def test_a_copied_database_is_good_for_the_migrations_and_the_code_that_they_use_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "room/__init__.py": "",
+        "room/migrations/0001.py": "from room import defaults\n\ndef forwards():\n    import room.late\n",
+        "room/defaults.py": "from room.words import WORDS",
+        "room/words.py": "WORDS = ()",
+        "room/late.py": "",
+        "room/services.py": "from room.words import WORDS",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(databases, "ROOT", tmp_path)
+    make_key = databases.key.__wrapped__
+    before = make_key()
+    for name, text in files.items():
+        (tmp_path / name).write_text(f"{text}\n", encoding="utf-8")
+        assert (make_key() != before) == (name != "room/services.py"), name
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert make_key() == before
+    (tmp_path / "room" / "migrations" / "0002.py").touch()
+    assert make_key() != before
 
 
 def test_a_test_without_the_database_is_not_run_on_postgresql(request: pytest.FixtureRequest) -> None:

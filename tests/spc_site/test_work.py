@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -19,8 +18,9 @@ from django.db import connection
 
 from spc_site import clock, jobs
 from spc_site.models import Schedule, WorkerBeat
+from tests import databases
 from tests.bells.jobs import NAME, Pieces, do_pieces_job, is_due
-from tests.live import MANAGE, ROOT, Workers, child_environment
+from tests.live import Workers, child_environment
 from tests.services import Postgres, Redis, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -235,8 +235,7 @@ def test_a_database_server_may_crash_and_come_back(
 ) -> None:
     group = workers()
     group.environment |= {"DATABASE_URL": postgres.url}
-    migrated = subprocess.run([*MANAGE, "migrate", "-v0"], env=group.environment, cwd=ROOT, check=False)
-    assert migrated.returncode == 0
+    databases.fill(postgres)
     group.spawn()
 
     def last_beat() -> float:
