@@ -133,7 +133,7 @@ class SilenceOut(Schema):
 
 
 class NewSilence(Schema):
-    """Which alarms (`source=energy`, one condition a line), until when, why."""
+    """Which alarms (`source^=energy`, one condition a line), until when, why."""
 
     matchers: str = Field(max_length=4000)
     starts_at: AwareDatetime | None = None

@@ -32,7 +32,7 @@ class SilenceForm(forms.Form):
         label=_("匹配条件"),
         validators=[matching.validate],
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=_("每行一条，全部满足才匹配。例：source=energy，supplier!=某公司，key^=quality.IQC.12."),
+        help_text=_("每行一条，全部满足才匹配。例：source^=energy，supplier!=某公司，key^=quality.IQC.12."),
     )
     starts_at = forms.DateTimeField(
         label=_("从（空白：现在）"),

@@ -29,7 +29,7 @@ def raise_for(point: HookPoint) -> None:
                 key=_key_of(point),
                 source=SOURCE,
                 severity=Severity.WARNING,
-                title=_("钩子暂停: %(point)s") % {"point": point.name},
+                title=_("扩展点暂停: %(point)s") % {"point": point.name},
                 description=_("连续出错 %(failures)d 次，最近：%(error)s")
                 % {"failures": point.failures, "error": point.last_error},
                 value=str(point.failures),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
@@ -13,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from hooks import loader, services
+from hooks import loader, selectors, services
 from hooks.models import (
     EVENT_TONES,
     OUTCOME_TONES,
@@ -29,12 +31,35 @@ from spc_site.admin import (
     DASH,
     ReadOnlyAdmin,
     ReadOnlyInline,
+    Tile,
     badge,
     badge_column,
     change_url,
     link,
     list_url,
+    tiles,
 )
+
+
+@tiles(order=270)
+def hook_tiles(request: HttpRequest) -> Iterable[Tile]:
+    """Show what the customer's hooks need of a person, where there is a customer."""
+    if not settings.CUSTOMER or not request.user.has_perm("hooks.view_hookpoint"):
+        return
+    failed = selectors.failed_lately()
+    if loader.current().problems:
+        tone, note = "red", _("扩展无法加载")
+    elif paused := selectors.state().paused:
+        tone, note = "amber", _("%(count)d 个扩展点已暂停") % {"count": len(paused)}
+    else:
+        tone, note = ("red", "") if failed else ("green", _("全部正常"))
+    yield Tile(
+        label=_("扩展失败（24 小时）"),
+        value=failed,
+        tone=tone,
+        note=note,
+        url=list_url(HookEvent, state__exact=EventState.FAILED) if failed else list_url(HookPoint),
+    )
 
 
 @admin.register(HookPoint)
@@ -70,7 +95,7 @@ class HookPointAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("触发时机"))
     def when(self, point: HookPoint) -> str:
-        return POINTS[point.name].when
+        return str(POINTS[point.name].when)
 
     @admin.display(description=gettext_lazy("执行记录"))
     def runs(self, point: HookPoint) -> SafeString:
@@ -125,7 +150,9 @@ class HookEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("数据"))
     def pretty_payload(self, event: HookEvent) -> SafeString:
-        return format_html("<pre>{}</pre>", json.dumps(event.payload, ensure_ascii=False, indent=2))
+        return format_html(
+            '<pre class="raw">{}</pre>', json.dumps(event.payload, ensure_ascii=False, indent=2)
+        )
 
     def get_object_actions(self, request: HttpRequest, obj: Any) -> tuple[str, ...]:
         waiting = (EventState.PENDING, EventState.RUNNING)
@@ -168,11 +195,11 @@ class HookRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("调用栈"))
     def pretty_traceback(self, run: HookRun) -> SafeString | str:
-        return format_html("<pre>{}</pre>", run.traceback) if run.traceback else DASH
+        return format_html('<pre class="raw">{}</pre>', run.traceback) if run.traceback else DASH
 
     @admin.display(description=gettext_lazy("输出"))
     def pretty_output(self, run: HookRun) -> SafeString | str:
-        return format_html("<pre>{}</pre>", run.output) if run.output else DASH
+        return format_html('<pre class="raw">{}</pre>', run.output) if run.output else DASH
 
 
 @admin.register(CustomKpi)

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 ITEMS_AT_MOST = 5000
 """So many entries may stand in a list of a payload; whoever fires sends more in several events."""
@@ -67,7 +68,7 @@ class Point:
 
     name: str
     app: str
-    when: str
+    when: str | Promise
     fields: tuple[Field, ...]
     role: Role = Role.OBSERVER
     schema: int = 1
@@ -166,13 +167,13 @@ _POINTS = (
     Point(
         "on_alarm_created",
         "alarms",
-        "an alarm was opened (a new episode; a repetition or an escalation is none)",
+        _("报警产生（新的一次；再次发生或加重不算）"),
         _ALARM,
     ),
     Point(
         "on_alarm_resolved",
         "alarms",
-        "an alarm was closed, by a person or because the thing is in order again",
+        _("报警关闭：人工关闭，或自行恢复"),
         (
             *_ALARM,
             _time("resolved_at", "when it was closed"),
@@ -186,7 +187,7 @@ _POINTS = (
     Point(
         "on_energy_data_received",
         "energy",
-        "a batch of readings was stored",
+        _("一批读数已入库"),
         (
             _id("batch_id", "the batch of readings"),
             _text("source", "who sent it: name of the token, file or gateway"),
@@ -213,7 +214,7 @@ _POINTS = (
     Point(
         "on_device_status_changed",
         "energy",
-        "a device fell silent, came back, or got another status from a person; not for flicker",
+        _("设备断线、恢复，或人工改了状态（短暂抖动不算）"),
         (
             _id("device_id", "the device"),
             _text("code", "its code"),
@@ -228,7 +229,7 @@ _POINTS = (
     Point(
         "on_quota_exceeded",
         "energy",
-        "the use of a period has passed its quota (not for warnings: those are alarms)",
+        _("周期用量超过配额本身（预警走报警）"),
         (
             _id("quota_id", "the quota"),
             _text("name", "its name"),
@@ -246,11 +247,11 @@ _POINTS = (
             _LINK,
         ),
     ),
-    Point("on_work_order_created", "alarms", "a work order was made from an alarm", _WORK_ORDER),
+    Point("on_work_order_created", "alarms", _("新建工单"), _WORK_ORDER),
     Point(
         "on_work_order_completed",
         "alarms",
-        "a work order was completed",
+        _("工单完成"),
         (
             *_WORK_ORDER,
             _time("completed_at", "when it was completed"),
@@ -261,7 +262,7 @@ _POINTS = (
     Point(
         "on_inspection_completed",
         "quality",
-        "every entry of a report has its verdict (again after a correction)",
+        _("报告全部项目已判定（更正后再次触发）"),
         (
             _text("kind", "IQC or OQC"),
             _id("report_id", "the report"),
@@ -292,8 +293,7 @@ _POINTS = (
     Point(
         "on_report_generated",
         "quality",
-        "the system has made a document: a summary of abnormal items, a workbook with its problems "
-        "marked, a record of verification",
+        _("系统生成了文件：异常汇总、标出问题的表格、验证记录"),
         (
             _text("kind", "inspection_summary, import_problems, verification"),
             _text("title", "what it is called"),
@@ -311,15 +311,15 @@ _POINTS = (
     Point(
         "calculate_custom_kpis",
         "hooks",
-        "every few minutes: figures of the customer for the dashboard and /metrics",
+        _("每隔几分钟：计算看板与 /metrics 上的客户指标"),
         (
             _time("now", "the moment of the calculation"),
             Field("core", Kind.MAPPING, "the system's own figures: name → decimal text"),
         ),
         role=Role.FILTER,
     ),
-    Point("on_charging_order_created", "energy", "a charging order was stored", _CHARGING_ORDER),
-    Point("on_charging_order_completed", "energy", "a charging order was completed", _CHARGING_ORDER),
+    Point("on_charging_order_created", "energy", _("充电订单已入库"), _CHARGING_ORDER),
+    Point("on_charging_order_completed", "energy", _("充电订单完成"), _CHARGING_ORDER),
 )
 
 POINTS: Mapping[str, Point] = MappingProxyType({point.name: point for point in _POINTS})

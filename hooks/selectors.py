@@ -67,6 +67,12 @@ def waiting() -> int:
     return HookEvent.objects.filter(state__in=[EventState.PENDING, EventState.RUNNING]).count()
 
 
+def failed_lately() -> int:
+    """Return how many events came to nothing during the last day. One query."""
+    since = clock.now() - timedelta(days=1)
+    return HookEvent.objects.filter(state=EventState.FAILED, finished_at__gte=since).count()
+
+
 def runs_by_outcome() -> list[tuple[str, str, int]]:
     """Return point, outcome and number of the runs that are kept. One query."""
     rows = HookRun.objects.order_by().values_list("point", "outcome").annotate(count=Count("pk"))

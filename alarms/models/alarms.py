@@ -140,6 +140,11 @@ class Alarm(models.Model):
         return self.description.partition("\n")[0]
 
     @property
+    def leads_to_admin(self) -> bool:
+        """Say whether the page that shows it is one of the admin, as of a hook or a channel."""
+        return self.link.startswith(reverse("admin:index"))
+
+    @property
     def source_label(self) -> str:
         """Return what people call where it comes from."""
         return sources.label_of(self.source)

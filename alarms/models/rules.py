@@ -80,7 +80,7 @@ class Silence(models.Model):
         _("匹配条件"),
         validators=[matching.validate],
         help_text=_(
-            "每行一条，全部满足才匹配：source=energy、supplier!=某公司、key^=quality.IQC.12.（以此开头）"
+            "每行一条，全部满足才匹配：source^=energy、supplier!=某公司、key^=quality.IQC.12.（以此开头）"
         ),
     )
     starts_at = models.DateTimeField(_("开始"))

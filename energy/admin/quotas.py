@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
@@ -11,14 +11,18 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from energy.choices import QUOTA_STATUS_TONES, RUN_OUTCOME_TONES
+from energy.choices import QUOTA_STATUS_TONES, RUN_OUTCOME_TONES, QuotaStatus
 from energy.models import EnergyQuota, QuotaPeriodValue, QuotaRevision, QuotaRun, QuotaUsage
 from energy.quota_forms import CopyForm, LastYearForm
+from energy.selectors import quotas as selectors
 from energy.services import quotas
-from spc_site.admin import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, badge_column, person_of
+from spc_site import clock
+from spc_site.admin import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, Tile, badge_column, person_of, tiles
 from spc_site.errors import AppError
 
 
@@ -59,6 +63,28 @@ class RevisionInline(ReadOnlyInline):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         return super().get_queryset(request).select_related("author")
+
+
+@tiles(order=150)
+def quota_tiles(request: HttpRequest) -> Iterable[Tile]:
+    """Show how many quotas are beyond their limits in the present periods, where there are any quotas."""
+    if not request.user.has_perm("energy.view_energyquota"):
+        return
+    counts = selectors.counts_by_status(selectors.current_usages(timezone.localdate(clock.now())))
+    if not any(counts.values()):
+        return
+    exceeded, alert, warning, unread = (
+        counts[status]
+        for status in (QuotaStatus.EXCEEDED, QuotaStatus.ALERT, QuotaStatus.WARNING, QuotaStatus.NO_DATA)
+    )
+    if alert or warning:
+        note = _("另有告警 %(alert)d、预警 %(warning)d") % {"alert": alert, "warning": warning}
+    elif unread:
+        note = _("%(count)d 个无数据") % {"count": unread}
+    else:
+        note = "" if exceeded else _("全部正常")
+    tone = "red" if exceeded or alert else "amber" if warning else "grey" if unread else "green"
+    yield Tile(label=_("超额的配额"), value=exceeded, tone=tone, note=note, url=reverse("energy:quotas"))
 
 
 @admin.register(EnergyQuota)

@@ -104,9 +104,9 @@ PLANT: tuple[dict[str, Any], ...] = (
     *both(
         "hook_paused",
         Words(
-            "钩子暂停",
-            "钩子暂停: {hook}",
-            "### 钩子暂停: {hook}\n"
+            "扩展点暂停",
+            "扩展点暂停: {hook}",
+            "### 扩展点暂停: {hook}\n"
             '> 连续出错 {failures} 次，最近：<font color="warning">{error}</font>\n'
             "> 至：{until}\n"
             "[查看记录]({url})",

@@ -14,8 +14,9 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.translation import override
 
-from alarms import services
+from alarms import matching, services
 from alarms.defaults import SOURCE_RULES
+from alarms.forms import SilenceForm
 from alarms.services import AlarmRequest
 from notifications import sources
 from notifications.models import Flood, Notification
@@ -100,3 +101,11 @@ def test_the_summary_of_a_flood_names_the_source() -> None:
     )
     floods._ask_for_summary(flood)
     assert "能源配额" in Notification.objects.get(event="notifications.flooded").content
+
+
+def test_the_examples_beside_the_conditions_of_a_silence_mean_alarms_that_there_are() -> None:
+    examples = str(SilenceForm.base_fields["matchers"].help_text).partition("例：")[2].rstrip(".").split("，")
+    first = matching.parse(examples[0])
+    alarm = services.raise_alarm(AlarmRequest(key="k", source="energy.quota", title="走查")).alarm
+    assert matching.matches(first, matching.facts_of(alarm))
+    assert all(matching.parse(one) for one in examples)

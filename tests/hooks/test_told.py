@@ -34,9 +34,9 @@ def test_a_pause_is_one_alarm_and_one_message_and_ends_with_the_next_success() -
     assert not Alarm.objects.exists()
     fail(3)
     raised = Alarm.objects.get()
-    assert raised.title == "钩子暂停: on_quota_exceeded"
+    assert raised.title == "扩展点暂停: on_quota_exceeded"
     message = Notification.objects.get(subject="hooks.point:on_quota_exceeded")
-    assert (message.target, message.title) == ("OPS", "钩子暂停: on_quota_exceeded")
+    assert (message.target, message.title) == ("OPS", "扩展点暂停: on_quota_exceeded")
     assert "连续出错 5 次" in message.content
     assert "LookupError: no such valve" in message.content
     point = HookPoint.objects.get()
@@ -117,3 +117,33 @@ def test_a_failed_event_is_run_again_from_the_admin(client: Client) -> None:
     assert "跳过 1 条" in answer.text
     failed.refresh_from_db()
     assert failed.state == EventState.PENDING
+
+
+def test_the_first_page_of_the_admin_says_what_the_hooks_need(customer: Customer, client: Client) -> None:
+    def tile() -> Any:
+        found = client.get("/admin/").context["tiles"]
+        return next((one for one in found if "扩展失败" in one.label), None)
+
+    client.force_login(builders.person("运维"))
+    assert tile() is None  # without a customer
+    customer("def on_quota_exceeded(self, name): ...")
+    assert (tile().value, tile().tone, tile().note) == (0, "green", "全部正常")
+    fail(5)
+    assert (tile().tone, tile().note) == ("amber", "1 个扩展点已暂停")
+    HookPoint.objects.update(paused_until=None)
+    now = timezone.now()
+    fields: dict[str, Any] = {"point": "on_alarm_created", "occurred_at": now, "next_at": now}
+    for name, ended in (("new", now), ("old", now - timedelta(days=2))):
+        HookEvent.objects.create(
+            event_id=name, payload_text="{}", state=EventState.FAILED, finished_at=ended, **fields
+        )
+    assert (tile().value, tile().tone) == (1, "red")
+    assert "state__exact=failed" in tile().url
+    assert client.get(tile().url).context["cl"].result_count == 2
+
+    point = HookPoint.objects.get()
+    assert "周期用量超过配额本身" in client.get(f"/admin/hooks/hookpoint/{point.pk}/change/").text
+    customer("def nothing_of_this_name(self): ...", head="import nowhere_to_be_found\n")
+    assert (tile().tone, tile().note) == ("red", "扩展无法加载")
+    client.force_login(builders.person())
+    assert tile() is None

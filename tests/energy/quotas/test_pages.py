@@ -194,6 +194,24 @@ def test_the_admin_wants_a_reason_converts_units_and_refuses_odd_limits(
         assert client.get(f"/admin/energy/{model}/").status_code == 200
 
 
+def test_the_first_page_of_the_admin_counts_what_is_beyond_its_quota(
+    manager: Client, plant: EnergyQuota, client: Client
+) -> None:
+    def tile() -> Any:
+        found = client.get("/admin/").context["tiles"]
+        return next((one for one in found if one.label == "超额的配额"), None)
+
+    assert (tile().value, tile().tone, tile().note, tile().url) == (1, "red", "1 个无数据", "/energy/")
+    EnergyQuota.objects.filter(name="车间用电").update(quota_value=12)
+    check(TODAY)
+    assert tile().note == "另有告警 0、预警 1"
+    plant.is_active = False
+    plant.save()
+    assert (tile().value, tile().tone) == (0, "amber")
+    client.force_login(builders.person("合同管理员"))
+    assert tile() is None
+
+
 def test_who_may_not_see_energy_sees_no_quota(client: Client, plant: EnergyQuota) -> None:
     client.force_login(builders.person("质检员"))
     assert client.get("/energy/").status_code == 403
