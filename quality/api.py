@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
@@ -17,14 +18,15 @@ from pydantic import Field, StringConstraints
 
 from accounts.api import REFUSALS, Cursor, Limit, ManyProblems, caller, require
 from quality import presenters, selectors, wording
-from quality.choices import Origin, Status
+from quality.choices import Decision, Handled, Origin, Status
 from quality.importing import wording as problems
 from quality.importing.parsed import Problem
 from quality.importing.wording import Language
 from quality.kinds import KINDS, Kind
+from quality.models import Disposition, DispositionEvent
 from quality.models.reports import Report, ReportEntry
 from quality.pasting import MAX_VALUES
-from quality.services import imports
+from quality.services import dispositions, imports
 from quality.services.entries import change_values
 from quality.services.imports import Outcome
 from spc_site.lib import sheets
@@ -158,6 +160,62 @@ class EntryDetail(EntryOut):
         return presenters.data_warnings(entry)
 
 
+class CoveredOut(Schema):
+    characteristic: int
+    name: str
+    what: str
+
+
+class DispositionEventOut(Schema):
+    at: datetime
+    state: str
+    who: str
+    note: str
+
+
+class DispositionOut(Schema):
+    """What is done with the material; `approval_no` is the number of its approval in WeCom.
+
+    `problem` is why the approval could not be handed in; blank where nothing is wrong.
+    """
+
+    id: int
+    revision: int
+    decision: str
+    state: str
+    quantity: Decimal
+    unit: str
+    reason: str
+    covers: list[CoveredOut]
+    approval_no: str = Field(alias="sp_no")
+    problem: str
+    proposed_at: datetime
+    decided_at: datetime | None
+    history: list[DispositionEventOut]
+
+    @staticmethod
+    def resolve_problem(row: Disposition) -> str:
+        return row.outgoing.error if row.outgoing is not None and row.has_failed_to_start else ""
+
+    @staticmethod
+    def resolve_history(row: Disposition) -> list[DispositionEvent]:
+        return list(row.events.all())
+
+
+class NewDisposition(Schema):
+    """What is to be done; without `characteristics` it speaks of all that are abnormal.
+
+    With `revision` it is refused where the report has a newer one.
+    """
+
+    decision: Decision
+    quantity: Decimal = Field(gt=0, max_digits=14, decimal_places=3)
+    unit: str = Field(default="", max_length=16)
+    reason: str = Field(min_length=1, max_length=2000)
+    characteristics: list[int] | None = Field(default=None, max_length=MAX_VALUES)
+    revision: int | None = None
+
+
 class EntryPage(Schema):
     items: list[EntryOut]
     next: int | None
@@ -198,6 +256,7 @@ def list_reports(
     since: Annotated[date | None, Query(description="导入日期从")] = None,
     until: Annotated[date | None, Query(description="导入日期到，含当日")] = None,
     text: Annotated[str, Query(max_length=80, description="批号、编号、料号、品名或公司")] = "",
+    handled: Annotated[Handled | None, Query(description="按处置筛选")] = None,
     before: Cursor = None,
     limit: Limit = 50,
 ) -> dict[str, Any]:
@@ -208,6 +267,7 @@ def list_reports(
         since=since,
         until=until,
         text=text.strip(),
+        handled=handled.value if handled else "",
     )
     reports = selectors.report_list(request.user, _allowed(request, kind), wanted).order_by("-pk")
     if before is not None:
@@ -282,6 +342,38 @@ def list_entries(
 )
 def get_entry(request: HttpRequest, kind: KindCode, report_id: int, entry_id: int) -> Any:
     return _entry(request, kind, report_id, entry_id)
+
+
+@router.get(
+    "/{kind}/{report_id}/dispositions",
+    response={200: list[DispositionOut], **REFUSALS},
+    summary="报告的处置，最新在前",
+)
+def list_dispositions(request: HttpRequest, kind: KindCode, report_id: int) -> list[Disposition]:
+    require(request, "quality.view_disposition")
+    return selectors.dispositions_of(_report(request, kind, report_id))
+
+
+@router.post(
+    "/{kind}/{report_id}/dispositions",
+    response={201: DispositionOut, **REFUSALS},
+    summary="提出处置；让步接收由此发起企业微信审批，发起人是令牌的用户",
+)
+def propose_disposition(
+    request: HttpRequest, kind: KindCode, report_id: int, new: NewDisposition
+) -> Answer[Disposition]:
+    require(request, "quality.add_disposition")
+    made = dispositions.propose(
+        _report(request, kind, report_id),
+        decision=new.decision.value,
+        quantity=new.quantity,
+        unit=new.unit,
+        reason=new.reason,
+        characteristics=new.characteristics,
+        expected_revision=new.revision,
+        user=caller(request),
+    )
+    return Answer(201, made)
 
 
 @router.patch(

@@ -146,13 +146,17 @@ def contents_of(controls: Iterable[DispositionControl], values: Mapping[str, str
     return contents
 
 
+def unknown_placeholders(text: str) -> list[str]:
+    """Return the placeholders of a text that stand for nothing."""
+    return [f"{{{name}}}" for name in dict.fromkeys(_TOKEN.findall(text)) if name not in PLACEHOLDERS]
+
+
 def problems_of(controls: Sequence[DispositionControl]) -> list[str]:
     """Return what is wrong with the mapping of a form as it stands here; empty where nothing is."""
     found = []
     for control in controls:
-        unknown = [name for name in _TOKEN.findall(control.text) if name not in PLACEHOLDERS]
-        if unknown:
-            words = {"control": control, "names": "、".join(f"{{{name}}}" for name in unknown)}
+        if unknown := unknown_placeholders(control.text):
+            words = {"control": control, "names": "、".join(unknown)}
             found.append(_("“%(control)s”：没有 %(names)s 这样的占位符") % words)
         if control.is_required and not control.text.strip():
             found.append(_("“%(control)s”是必填项，没有填写内容") % {"control": control})

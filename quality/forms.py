@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from quality.choices import Origin, Status
+from quality.choices import Decision, Handled, Origin, Status
 from quality.kinds import KINDS, Kind
 from quality.selectors import ReportFilter, Viewer, parties
 from spc_site.forms import ManyFilesField, ManyFilesInput
@@ -26,6 +26,7 @@ class ReportFilterForm(forms.Form):
         queryset=None, required=False, empty_label=_("全部")
     )
     origin = forms.ChoiceField(label=_("来源"), required=False, choices=[("", _("全部")), *Origin.choices])
+    handled = forms.ChoiceField(label=_("处置"), required=False, choices=[("", _("全部")), *Handled.choices])
     since = forms.DateField(
         label=_("导入日期 从"),
         required=False,
@@ -57,7 +58,30 @@ class ReportFilterForm(forms.Form):
             since=given.get("since"),
             until=given.get("until"),
             text=unicodedata.normalize("NFKC", given.get("q", "")).strip(),
+            handled=given.get("handled", ""),
         )
+
+
+class ProposalForm(forms.Form):
+    """What is to be done with the material of a report that failed; prefilled from the report."""
+
+    decision = forms.ChoiceField(label=_("处置"), choices=Decision.choices)
+    quantity = forms.DecimalField(label=_("涉及数量"), min_value=0, max_digits=14, decimal_places=3)
+    unit = forms.CharField(label=_("单位"), required=False, max_length=16)
+    characteristics = forms.TypedMultipleChoiceField(
+        label=_("涉及项目"), coerce=int, widget=forms.CheckboxSelectMultiple
+    )
+    reason = forms.CharField(label=_("理由"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(
+        self, data: Any = None, *, failed: Sequence[tuple[int, str]], initial: dict[str, Any] | None = None
+    ) -> None:
+        everything = {"characteristics": [pk for pk, _name in failed]}
+        super().__init__(data, prefix="proposal", initial=everything | (initial or {}))
+        chosen = self.fields["characteristics"]
+        assert isinstance(chosen, forms.TypedMultipleChoiceField)
+        chosen.choices = failed
 
 
 class UploadForm(forms.Form):

@@ -264,10 +264,13 @@ def find_disposition(report: Report, pk: int) -> Disposition | None:
     return found
 
 
-def latest_dispositions(kind: Kind, reports: Iterable[Report]) -> dict[int, Disposition]:
-    """Return the newest disposition of the present revision of each report, by report (1 query)."""
+def latest_dispositions(user: Viewer, kind: Kind, reports: Iterable[Report]) -> dict[int, Disposition]:
+    """Return the newest disposition of the present revision of each report, by report (1 query).
+
+    None for whom the role does not let see dispositions.
+    """
     revisions = {report.pk: report.revision for report in reports}
-    if not revisions:
+    if not revisions or not user.has_perm("quality.view_disposition"):  # type: ignore[union-attr]
         return {}
     column = f"{report_field(kind.code)}_id"
     rows = Disposition.objects.filter(**{f"{column}__in": list(revisions)}).select_related("outgoing")
@@ -288,6 +291,14 @@ def conceded(report: Report) -> dict[int, str]:
         for covers in rows.order_by("pk").values_list("covers", flat=True)
         for one in covers
     }
+
+
+def failed_characteristics(report: Report) -> list[tuple[int, str]]:
+    """Return key and name of the characteristics that a disposition may speak of, as printed (1 query)."""
+    entries = report.entries.filter(  # type: ignore[attr-defined]
+        revision=report.revision, status__in=(Status.ABNORMAL, Status.ERROR)
+    )
+    return list(entries.order_by("position").values_list("characteristic_id", "name"))
 
 
 def digest_of(entry: ReportEntry) -> str:

@@ -14,6 +14,12 @@ app_name = "quality"
 urlpatterns = [
     re_path(_KIND + r"/$", views.report_list, name="report_list"),
     re_path(_REPORT + r"/?$", views.report, name="report"),
+    re_path(_REPORT + r"/dispositions$", views.propose, name="propose"),
+    re_path(
+        _REPORT + r"/dispositions/(?P<disposition_id>[0-9]+)/(?P<act>grant|refuse|retry|withdraw)$",
+        views.act_on_disposition,
+        name="act_on_disposition",
+    ),
     re_path(_ENTRY + r"/?$", views.entry, name="entry"),
     re_path(_ENTRY + r"/values$", views.change_values, name="change_values"),
     path("import/", upload_views.upload, name="import"),

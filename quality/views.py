@@ -5,6 +5,7 @@ What is read comes from `selectors`, what is shown from `presenters`, what is do
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -19,11 +20,14 @@ from django.views.decorators.http import require_POST
 from alarms import selectors as alarms
 from quality import pasting, presenters, selectors
 from quality.choices import Status
-from quality.forms import ReportFilterForm
+from quality.forms import ProposalForm, ReportFilterForm
 from quality.kinds import KINDS, Kind
 from quality.messages import subject
+from quality.models import Disposition
 from quality.models.reports import ReportEntry
+from quality.services import dispositions
 from quality.services import entries as entry_services
+from spc_site.acts import do_and_say
 from spc_site.errors import AppError
 
 _REPORTS_PER_PAGE = 50
@@ -50,7 +54,9 @@ def report_list(request: HttpRequest, code: str) -> HttpResponse:
         "form": form,
         "extra_fields": [form[name] for name in form.fields if name not in ("q", "status")],
         "page": page,
-        "rows": presenters.report_rows(page.object_list),
+        "rows": presenters.report_rows(
+            page.object_list, selectors.latest_dispositions(request.user, kind, page.object_list)
+        ),
         "is_filtered": any(request.GET.get(name) for name in form.fields),
         "can_import": request.user.has_perm("quality.add_iqcreport"),
     }
@@ -59,10 +65,78 @@ def report_list(request: HttpRequest, code: str) -> HttpResponse:
 
 def report(request: HttpRequest, code: str, report_id: str) -> HttpResponse:
     """Show one report: its header, its verdicts counted, its characteristics, the abnormal ones first."""
+    kind, found = _find_report(request, code, report_id)
+    return _report_page(request, kind, found)
+
+
+@require_POST
+def propose(request: HttpRequest, code: str, report_id: str) -> HttpResponse:
+    """Say what is to be done with the material; a refusal shows the form again with what is wrong."""
+    kind, found = _find_report(request, code, report_id)
+    if not request.user.has_perm("quality.add_disposition"):
+        raise PermissionDenied
+    assert isinstance(request.user, User)
+    form = ProposalForm(request.POST, failed=selectors.failed_characteristics(found))
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            made = dispositions.propose(
+                found,
+                decision=given["decision"],
+                quantity=given["quantity"],
+                unit=given["unit"],
+                reason=given["reason"],
+                characteristics=given["characteristics"],
+                expected_revision=given["revision"],
+                user=request.user,
+            )
+        except AppError as error:
+            form.add_error(None, error.message)
+        else:
+            messages.success(request, _("已提出，正在提交审批。") if made.is_starting else _("已记录处置。"))
+            return redirect(made)
+    return _report_page(request, kind, found, form=form)
+
+
+_ACTS: dict[str, Callable[[Disposition, User, str], object]] = {
+    "grant": lambda row, user, note: dispositions.decide(row, is_granted=True, user=user, note=note),
+    "refuse": lambda row, user, note: dispositions.decide(row, is_granted=False, user=user, note=note),
+    "retry": lambda row, user, note: dispositions.retry(row, user=user),
+    "withdraw": lambda row, user, note: dispositions.withdraw(row, user=user),
+}
+"""What the buttons of a disposition do."""
+
+
+@require_POST
+def act_on_disposition(
+    request: HttpRequest, code: str, report_id: str, disposition_id: str, act: str
+) -> HttpResponse:
+    """Do one of `_ACTS` to a disposition and return to the report."""
+    _kind, found = _find_report(request, code, report_id)
+    needed = "decide_disposition" if act in ("grant", "refuse") else "add_disposition"
+    if not request.user.has_perm(f"quality.{needed}"):
+        raise PermissionDenied
+    disposition = selectors.find_disposition(found, int(disposition_id))
+    if disposition is None:
+        raise Http404
+    user, note = request.user, request.POST.get("note", "")
+    assert isinstance(user, User)
+    do_and_say(request, lambda: _ACTS[act](disposition, user, note), _("已完成。"))
+    return redirect(disposition)
+
+
+def _find_report(request: HttpRequest, code: str, report_id: str) -> tuple[Kind, Any]:
     kind = _kind_for(request, code)
     found = selectors.find_report(request.user, kind, int(report_id))
     if found is None:
         raise Http404
+    return kind, found
+
+
+def _report_page(
+    request: HttpRequest, kind: Kind, found: Any, *, form: ProposalForm | None = None
+) -> HttpResponse:
+    """Show a report; with `form` its proposal stands open with what was typed."""
     status = request.GET.get("status", "")
     status = status if status in Status.values else ""
     text = request.GET.get("q", "").strip()
@@ -70,6 +144,7 @@ def report(request: HttpRequest, code: str, report_id: str) -> HttpResponse:
     page = Paginator(entries, _ENTRIES_PER_PAGE).get_page(request.GET.get("page"))
     logs = selectors.import_logs(found)
     counts = selectors.status_counts(found)
+    cards = _disposition_cards(request, found)
     context = {
         "kind": kind,
         "report": found,
@@ -84,9 +159,35 @@ def report(request: HttpRequest, code: str, report_id: str) -> HttpResponse:
         "text": text,
         "page": page,
         "rows": presenters.entry_rows(page.object_list, selectors.judgement_defaults()),
-        "is_waiting": bool(counts[Status.PENDING]),
+        "cards": cards,
+        "proposal": form or _proposal(request, found, counts, cards),
+        "is_waiting": bool(counts[Status.PENDING]) or any(card.is_starting for card in cards),
+        "is_judging": bool(counts[Status.PENDING]),
     }
-    return render(request, "quality/report.html", context)
+    return render(request, "quality/report.html", context, status=422 if form else 200)
+
+
+def _disposition_cards(request: HttpRequest, found: Any) -> list[presenters.DispositionCard]:
+    if not request.user.has_perm("quality.view_disposition"):
+        return []
+    rows = selectors.dispositions_of(found)
+    return presenters.disposition_cards(rows, revision=found.revision, user=request.user)
+
+
+def _proposal(
+    request: HttpRequest, found: Any, counts: dict[str, int], cards: Sequence[presenters.DispositionCard]
+) -> ProposalForm | None:
+    """Return an empty proposal where there is something to dispose of and nothing waits already."""
+    is_wanted = counts[Status.ABNORMAL] + counts[Status.ERROR] and not counts[Status.PENDING]
+    if not is_wanted or any(card.is_open for card in cards):
+        return None
+    if not request.user.has_perm("quality.add_disposition"):
+        return None
+    quantity, unit = dispositions.suggested_quantity(found)
+    return ProposalForm(
+        failed=selectors.failed_characteristics(found),
+        initial={"quantity": quantity, "unit": unit, "revision": found.revision},
+    )
 
 
 def entry(request: HttpRequest, code: str, report_id: str, entry_id: str) -> HttpResponse:

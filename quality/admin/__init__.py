@@ -1,5 +1,5 @@
-"""Inspection in the admin: reports and their entries, master data, imports, verification."""
+"""Inspection in the admin: reports and their entries, dispositions, master data, imports, verification."""
 
-from quality.admin import entries, imports, master, reports, verification
+from quality.admin import dispositions, entries, imports, master, reports, verification
 
-__all__ = ["entries", "imports", "master", "reports", "verification"]
+__all__ = ["dispositions", "entries", "imports", "master", "reports", "verification"]

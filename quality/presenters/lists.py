@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from quality import wording
 from quality.choices import STATUS_TONES, Origin, Status
 from quality.kinds import KINDS
-from quality.models import JudgementDefaults
+from quality.models import Disposition, JudgementDefaults
 from quality.models.reports import Report, ReportEntry
 from quality.presenters.charts import spark
+from quality.presenters.dispositions import headline, tone_of
 from quality.presenters.numbers import limits_text, tone_of_cpk
 from quality.selectors import cpk_limit_of
 from quality.wording import DASH
@@ -77,10 +78,15 @@ class ReportRow:
     abnormal: int
     entries: int
     revision: int
+    handled: str
+    handled_tone: str
 
 
-def report_rows(reports: Iterable[Any]) -> list[ReportRow]:
-    """Present reports that a selector annotated with `origin`."""
+def report_rows(
+    reports: Iterable[Any], dispositions: Mapping[int, Disposition] | None = None
+) -> list[ReportRow]:
+    """Present reports that a selector annotated with `origin`; `dispositions` are theirs, by report."""
+    decided = dispositions or {}
     return [
         ReportRow(
             kind=report.KIND,
@@ -98,6 +104,8 @@ def report_rows(reports: Iterable[Any]) -> list[ReportRow]:
             abnormal=report.abnormal_count,
             entries=report.entry_count,
             revision=report.revision,
+            handled=headline(decided[report.pk]) if report.pk in decided else "",
+            handled_tone=tone_of(decided[report.pk]) if report.pk in decided else "",
         )
         for report in reports
     ]

@@ -24,7 +24,8 @@ def search(request: HttpRequest) -> HttpResponse:
     for kind in quality.visible_kinds(request.user):
         reports = quality.search(request.user, kind, text, limit=_LIMIT)
         found += reports
-        groups.append({"kind": kind, "rows": report_rows(reports), "is_cut": len(reports) == _LIMIT})
+        rows = report_rows(reports, quality.latest_dispositions(request.user, kind, reports))
+        groups.append({"kind": kind, "rows": rows, "is_cut": len(reports) == _LIMIT})
     papers = contracts.found(request.user, text, limit=_LIMIT)
     found += papers
     if len(found) == 1:

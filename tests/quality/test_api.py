@@ -22,6 +22,7 @@ from quality.models import IQCReport, IQCReportEntry
 from quality.services.judgement import judge_due
 from tests import builders, query_counts
 from tests.builders import GOOD
+from tests.quality.dispositions import failed_report
 
 pytestmark = pytest.mark.django_db
 
@@ -329,3 +330,40 @@ def test_an_entry_is_found_only_under_its_own_report(inspector: Client) -> None:
 
 def test_there_are_two_kinds_of_report(inspector: Client) -> None:
     assert inspector.get(f"{REPORTS}/XQC").status_code == 422
+
+
+# --- dispositions ---------------------------------------------------------------------------
+
+
+def test_a_disposition_is_proposed_and_told_with_its_history(inspector: Client) -> None:
+    report = failed_report(bad=2)
+    url = f"{REPORTS}/IQC/{report.pk}/dispositions"
+    first = report.entries.order_by("position").first()
+    new = {
+        "decision": "rework",
+        "quantity": "12.5",
+        "unit": "pcs",
+        "reason": "返工",
+        "characteristics": [first.characteristic_id],
+    }
+    for wrong in ({"quantity": "0"}, {"reason": ""}, {"decision": "waive"}):
+        assert inspector.post(url, new | wrong, content_type="application/json").status_code == 422
+    stale = inspector.post(url, new | {"revision": 2}, content_type="application/json")
+    assert (stale.status_code, stale.json()["code"]) == (409, "conflict")
+    made = inspector.post(url, new, content_type="application/json")
+    assert made.status_code == 201
+    (got,) = inspector.get(url).json()
+    assert got == made.json()
+    assert (got["decision"], got["state"], got["quantity"], got["approval_no"]) == (
+        "rework",
+        "proposed",
+        "12.500",
+        "",
+    )
+    assert [one["name"] for one in got["covers"]] == ["内径1"]
+    assert [(one["state"], one["note"]) for one in got["history"]] == [("proposed", "返工")]
+    assert inspector.post(url, new, content_type="application/json").status_code == 409
+    listed = inspector.get(f"{REPORTS}/IQC", {"handled": "open"}).json()["items"]
+    assert [one["id"] for one in listed] == [report.pk]
+    assert inspector.get(f"{REPORTS}/IQC", {"handled": "not_yet"}).json()["items"] == []
+    assert _client().post(url, new, content_type="application/json").status_code == 403

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 
 from alarms.models import Alarm, AlarmEvent, AlarmStatus, Resolution, SourceRule
 from approvals import services as approvals
-from approvals.models import OutgoingApproval
+from approvals.models import OutgoingApproval, WatchedTemplate
 from approvals.services import starting
 from notifications.models import Notification
 from quality import filling
 from quality.choices import Status
 from quality.kinds import IQC, OQC, Kind
-from quality.models import Disposition, DispositionControl
+from quality.models import Disposition, DispositionControl, DispositionForm
 from quality.services import dispositions
 from quality.services.judgement import judge_report, request_rejudgement
 from spc_site.errors import AppError, Conflict
@@ -25,6 +26,7 @@ from tests.approvals.conftest import Post, later, post, sandbox, shared
 from tests.quality.dispositions import REASON, asker, failed_report, form
 from tests.quality.dispositions import ask as propose
 from wecom.sandbox import SandboxServer
+from wecom.sandbox.forms import CONCESSION
 
 __all__ = ["later", "post", "sandbox", "shared"]
 pytestmark = pytest.mark.django_db
@@ -370,3 +372,60 @@ def test_every_kind_of_control_is_filled_as_wecom_takes_it() -> None:
     assert [
         word in line for word, line in zip(("{lott}", "必填", "option-1", "{mark}"), wrong, strict=True)
     ] == [True] * 4
+
+
+def test_a_form_is_read_from_wecom_mended_and_checked_in_the_admin(
+    sandbox: SandboxServer, client: Client
+) -> None:
+    client.force_login(builders.person("质量经理"))
+    page = "/admin/quality/dispositionform/"
+    row = {
+        "name": "让步接收",
+        "decision": "concession",
+        "kind": "",
+        "template_id": CONCESSION.id,
+        "is_active": "on",
+    }
+    prefix = "controls"
+    management = {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    assert client.post(f"{page}add/", row | management).status_code == 302
+    mapping = DispositionForm.objects.get()
+    assert WatchedTemplate.objects.get().template_id == CONCESSION.id
+
+    def act(name: str) -> str:
+        chosen = {"action": name, "_selected_action": mapping.pk, "object_id": mapping.pk}
+        answer: Any = client.post(page, chosen, follow=True)
+        return answer.content.decode()  # type: ignore[no-any-return]
+
+    assert "已读取 1 个表单的控件" in act("read_from_wecom")
+    assert [control.text for control in mapping.controls.all()] == [
+        "{report_no} {part_name} {part_number} {lot}",
+        "{defects}",
+        "{reason}",
+        "{mark}",
+    ]
+    assert "可以使用" in act("check_mapping")
+    mapping.controls.filter(control_id="Text-mark").delete()
+    mapping.controls.filter(control_id="Textarea-why").update(kind="Number", text="{reason}，{lot}")
+    said = act("check_mapping")
+    assert "不能自动找回" in said
+    assert "类型是 Textarea，不是 Number" in said
+    act("read_from_wecom")  # what a person wrote stays
+    assert mapping.controls.get(control_id="Textarea-why").text == "{reason}，{lot}"
+    assert "可以使用" in act("check_mapping")
+    control = mapping.controls.get(control_id="Text-subject")
+    changed = {
+        f"{prefix}-TOTAL_FORMS": "1",
+        f"{prefix}-INITIAL_FORMS": "1",
+        f"{prefix}-0-id": control.pk,
+        f"{prefix}-0-form": mapping.pk,
+        f"{prefix}-0-position": 1,
+        f"{prefix}-0-control_id": control.control_id,
+        f"{prefix}-0-title": control.title,
+        f"{prefix}-0-kind": "Text",
+        f"{prefix}-0-text": "{lots}",
+    }
+    answer = client.post(f"{page}{mapping.pk}/change/", row | changed)
+    assert "没有 {lots} 这样的占位符" in answer.content.decode()
+    sandbox.fail("errcode", errcode=301056, call="approval")
+    assert "301056" in act("check_mapping")

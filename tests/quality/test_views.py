@@ -12,10 +12,13 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import SUPPLIER
 from alarms.models import Alarm, AlarmStatus
+from approvals.models import OutgoingApproval
 from quality.choices import Origin, Status
 from quality.kinds import IQC, OQC, Kind
+from quality.models import Disposition
 from quality.services.judgement import judge_report
 from tests import builders
+from tests.quality.dispositions import ask, asker, failed_report, form
 
 pytestmark = pytest.mark.django_db
 
@@ -404,3 +407,75 @@ def test_who_may_not_change_entries_cannot(client: Client) -> None:
     assert "修改数值" not in viewer.get(entry.get_absolute_url()).content.decode()
     assert viewer.post(f"{entry.get_absolute_url()}/values", {"values": "1"}).status_code == 403
     assert client.get(f"{entry.get_absolute_url()}/values").status_code == 405
+
+
+# --- dispositions ---
+
+
+def test_a_disposition_is_proposed_decided_and_shown(client: Client) -> None:
+    report = failed_report()
+    url = report.get_absolute_url()
+    inspector = Client()
+    inspector.force_login(asker())
+    page = inspector.get(url).content.decode()
+    assert 'value="5000"' in page
+    assert 'value="pcs"' in page
+    (entry,) = report.entries.filter(status=Status.ABNORMAL)
+    typed = {
+        "proposal-decision": "rework",
+        "proposal-quantity": "5000",
+        "proposal-unit": "pcs",
+        "proposal-characteristics": [entry.characteristic_id],
+        "proposal-reason": "返工后复检",
+        "proposal-revision": 1,
+    }
+    refused = inspector.post(f"{url}/dispositions", typed | {"proposal-reason": ""})
+    assert refused.status_code == 422
+    assert 'propose" open' in refused.content.decode()
+    assert inspector.post(f"{url}/dispositions", typed).status_code == 302
+    row = Disposition.objects.get()
+    acts = f"{url}/dispositions/{row.pk}"
+    assert inspector.post(f"{acts}/grant").status_code == 403
+    assert "返工 待批准" in client.get("/IQC/?handled=open").content.decode()
+    assert row.report.lot not in client.get("/IQC/?handled=not_yet").content.decode()
+    again = inspector.post(f"{url}/dispositions", typed)
+    assert again.status_code == 422
+    assert "已有一个处置" in again.content.decode()
+    page = client.post(f"{acts}/refuse", {"note": ""}, follow=True).content.decode()
+    assert "驳回时请填写理由" in page
+    page = client.post(f"{acts}/grant", {"note": "同意"}, follow=True).content.decode()
+    assert "已批准" in page
+    assert "李工 · 同意" in page
+    assert row.report.lot in client.get("/IQC/?handled=granted").content.decode()
+    assert row.report.lot not in client.get("/IQC/?handled=concession").content.decode()
+    assert client.post(f"{url}/dispositions/{row.pk + 1}/grant").status_code == 404
+    viewer = Client()
+    person = builders.person()
+    person.user_permissions.set(builders.permissions("view_iqcreport"))
+    viewer.force_login(person)
+    assert 'id="dispositions"' not in viewer.get(url).content.decode()
+    assert viewer.post(f"{url}/dispositions", typed).status_code == 403
+
+
+def test_a_failed_start_is_told_on_the_page_and_tried_again_from_it(client: Client) -> None:
+    form()
+    row = ask(failed_report(), asker())
+    url = row.report.get_absolute_url()
+    assert "data-poll" in client.get(url).content.decode()
+    OutgoingApproval.objects.update(state="dead", next_at=None, error="301056 应用已停用")
+    page = client.get(url).content.decode()
+    assert "301056 应用已停用" in page
+    assert "data-poll" not in page
+    assert "让步接收 审批提交失败" in client.get("/IQC/").content.decode()
+    client.post(f"{url}/dispositions/{row.pk}/retry")
+    assert OutgoingApproval.objects.get().state == "waiting"
+    client.post(f"{url}/dispositions/{row.pk}/withdraw")
+    assert Disposition.objects.get().state == "withdrawn"
+
+
+def test_the_list_asks_for_all_its_dispositions_at_once(client: Client) -> None:
+    for number in range(3):
+        ask(failed_report(), asker("质量工程师", userid=f"user{number}"), decision="scrap")
+    many = _queries(client, "/IQC/")
+    Disposition.objects.exclude(pk=Disposition.objects.latest("pk").pk).delete()
+    assert _queries(client, "/IQC/") == many

@@ -60,6 +60,7 @@ from spc_site.models import Schedule, WorkerBeat
 from tests import builders, query_counts
 from tests.approvals import admin_rows as approval_rows
 from tests.energy import admin_rows as energy_rows
+from tests.quality import admin_rows as disposition_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -381,6 +382,8 @@ MAKERS: dict[type[models.Model], Callable[[int], Any]] = {
     ),
     quality.Verification: _verification,
     quality.JudgementDefaults: _first(quality.JudgementDefaults, pk=1),
+    quality.Disposition: disposition_rows.disposition(EVIL),
+    quality.DispositionForm: disposition_rows.form(EVIL),
     quality.ImportProfile: lambda number: quality.ImportProfile.objects.create(
         name=f"{EVIL}{number}", layout={"note": EVIL}
     ),
@@ -426,6 +429,8 @@ BELOW: dict[type[models.Model], Callable[[Any], None]] = {
     Route: _more_steps,
     quality.IQCReport: _more_entries,
     quality.OQCReport: _more_entries,
+    quality.Disposition: disposition_rows.more_events(EVIL),
+    quality.DispositionForm: disposition_rows.more_controls(EVIL),
     User: lambda user: user.groups.add(Group.objects.create(name=f"{EVIL}{Group.objects.count()}")),
 }
 """One more row of those that the page of an object lists."""

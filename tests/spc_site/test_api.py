@@ -83,6 +83,7 @@ def test_a_token_whose_user_has_no_role_may_do_nothing(method: str, path: str) -
             "started_at": "2026-03-01T08:00:00+08:00",
         },
         f"{ROOT}/quotas": {"name": "q", "energy_type": "electricity", "quota_value": "1", "reason": "x"},
+        f"{ROOT}/reports/IQC/1/dispositions": {"decision": "scrap", "quantity": "1", "reason": "x"},
         f"{ROOT}/quotas/1/revisions": {"value": "1", "reason": "x"},
         f"{ROOT}/quotas/1/switch": {"is_active": False},
     }.get(path, {"values": ["1"], "version": 1, **_ABOUT_ALARMS})
