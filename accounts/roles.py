@@ -109,6 +109,7 @@ _ENERGY_VIEW = tuple(
         "energydailysummary",
         "energytype",
         "outputday",
+        "shift",
         "tariff",
     )
 )
@@ -122,6 +123,7 @@ _ENERGY_CHANGE = tuple(
         "groupfigure",
         "outputday",
         "powerfactor",
+        "shift",
         "tariff",
         "tariffprice",
         "tariffspan",

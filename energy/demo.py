@@ -27,6 +27,7 @@ from energy.models import (
     GroupFigure,
     OutputDay,
     PowerFactor,
+    Shift,
     Tariff,
     UpstreamLink,
 )
@@ -128,6 +129,8 @@ def _make_structure(since: date) -> None:
         ("DEMO-OFFICE", "heads", 164),
     ):
         GroupFigure.objects.create(group=groups[code], basis=basis, value=Decimal(value), start=since)
+    for name, begins, ends in (("早班", 6, 14), ("中班", 14, 22), ("夜班", 22, 6)):
+        Shift.objects.create(name=name, begins=time(begins), ends=time(ends), start=since)
 
 
 def _make_money(today: date) -> None:

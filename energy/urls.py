@@ -6,7 +6,7 @@ from datetime import date
 
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from energy.views import charging, costs, devices, imports, manual, missing, quotas, tree
+from energy.views import charging, costs, devices, imports, manual, missing, quotas, shifts, tree
 
 
 class Day:
@@ -45,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("units/", costs.units, name="units"),
     path("units/add", costs.add_output, name="add_output"),
     path("units/import", costs.import_output, name="import_output"),
+    path("shifts/", shifts.board, name="shifts"),
     path("conversion/", costs.conversion, name="conversion"),
     path("ranking/", costs.ranking, name="ranking"),
     path("charging/", charging.board, name="charging"),

@@ -1,11 +1,11 @@
-"""Output of production, areas and heads in the admin."""
+"""Output of production, areas, heads and shifts in the admin."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from energy.models import GroupFigure, OutputDay
+from energy.models import GroupFigure, OutputDay, Shift
 from spc_site.admin import BaseAdmin
 
 
@@ -27,3 +27,11 @@ class GroupFigureAdmin(BaseAdmin):
     list_display = ("group", "basis", "value", "start", "end")
     list_filter = ("basis",)
     list_select_related = ("group",)
+
+
+@admin.register(Shift)
+class ShiftAdmin(BaseAdmin):
+    """Shifts are ended, not deleted: what was used in them stays theirs."""
+
+    menu_order = 262
+    list_display = ("name", "begins", "ends", "start", "end")

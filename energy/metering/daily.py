@@ -96,7 +96,7 @@ def of_course(found: Course, register: Register, *, zone: tzinfo) -> DailyUse:
     right = np.clip(np.searchsorted(times, inner, side="left"), 1, len(times) - 1)
     at_border = total_at(inner, times, total, right)
     use = np.diff(at_border)
-    covered = np.diff(inner) - _unknown_seconds(found, inner)
+    covered = np.diff(inner) - unknown_seconds(found, inner)
     flags = np.zeros(len(use), dtype=np.int64)
     _mark_steps(flags, found, register, borders)
     _mark_dropped(flags, found, borders)
@@ -152,7 +152,7 @@ def _mark_dropped(flags: Moments, found: Course, borders: Moments) -> None:
     np.bitwise_or.at(flags, _day_of(found.dropped[inside], borders), found.why[inside])
 
 
-def _unknown_seconds(found: Course, inner: Moments) -> Moments:
+def unknown_seconds(found: Course, inner: Moments) -> Moments:
     """Return the seconds of each day that lie in steps of unknown use."""
     unknown = np.zeros(len(inner) - 1, dtype=np.int64)
     for place in np.flatnonzero(~found.covered):
@@ -161,4 +161,4 @@ def _unknown_seconds(found: Course, inner: Moments) -> Moments:
     return unknown
 
 
-__all__ = ["DailyUse", "MeterError", "between", "daily_use", "of_course", "total_at"]
+__all__ = ["DailyUse", "MeterError", "between", "daily_use", "of_course", "total_at", "unknown_seconds"]

@@ -20,6 +20,7 @@ from energy.models.readings import (
     ReadingDay,
 )
 from energy.models.rules import AlarmRule
+from energy.models.shifts import Shift
 from energy.models.stamps import StructureStamp
 from energy.models.structure import (
     Attachment,
@@ -74,6 +75,7 @@ __all__ = [
     "ReadingDay",
     "ReadingPhoto",
     "ReadingProfile",
+    "Shift",
     "StructureStamp",
     "Tariff",
     "TariffPrice",

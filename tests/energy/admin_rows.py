@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -124,6 +124,9 @@ def makers(evil: str) -> dict[type[models.Model], Callable[[int], Any]]:
         ),
         energy.GroupFigure: lambda number: energy.GroupFigure.objects.create(
             group=make.group(f"{evil}{number}", name=evil), basis="area", value=number, start=date(2026, 1, 1)
+        ),
+        energy.Shift: lambda number: energy.Shift.objects.create(
+            name=f"{evil}{number}"[:40], begins=time(8), ends=time(16), start=date(2026, 1, 1)
         ),
         energy.EnergyQuota: lambda number: _quota(evil, number),
         energy.QuotaUsage: lambda number: _usage(evil, number),
