@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.core.signals import setting_changed
 from django.db import connection, models, transaction
 from django.db.models.signals import post_delete, post_save
 
@@ -92,3 +93,6 @@ def watch(*kinds: type[models.Model]) -> None:
     for kind in kinds:
         for signal in (post_save, post_delete):
             signal.connect(_note_change, sender=kind, dispatch_uid=f"notifications.kept.{kind.__name__}")
+
+
+setting_changed.connect(lambda **_signal: forget(), weak=False, dispatch_uid="notifications.kept")

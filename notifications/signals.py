@@ -9,7 +9,7 @@ from django.dispatch import receiver
 
 from notifications import kept
 from notifications.choices import State
-from notifications.models import Channel, ContentRule, Notification, NotificationConfig
+from notifications.models import Channel, ContentRule, Notification, NotificationConfig, Robot
 from spc_site import jobs
 
 
@@ -21,4 +21,4 @@ def ring_on_notification_saved(
         jobs.enqueue("notifications.deliver")
 
 
-kept.watch(Channel, ContentRule, NotificationConfig)
+kept.watch(Channel, ContentRule, NotificationConfig, Robot)

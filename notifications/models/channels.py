@@ -72,6 +72,8 @@ class Robot(models.Model):
     is_enabled = models.BooleanField(_("启用"), default=True)
     order = models.PositiveSmallIntegerField(_("顺序"), default=1, help_text=_("小的先用"))
 
+    objects: ClassVar[models.Manager[Robot]] = WatchedQuerySet.as_manager()
+
     class Meta:
         verbose_name = verbose_name_plural = _("群机器人")
         ordering = ["group", "order", "pk"]

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from notifications import channels, config, kept, safety, texts
@@ -30,32 +31,46 @@ from spc_site.errors import AppError
 log = logging.getLogger("notifications")
 
 
-def _read() -> tuple[list[tuple[str, str]], dict[str, Channel], list[ContentRule]]:
+Problem = tuple[str, str, str]
+"""State, reason and words of why a way cannot be used."""
+
+
+def _read() -> tuple[list[tuple[str, str]], dict[str, Channel], list[ContentRule], dict[Any, Problem | None]]:
     switches = {switch.code: switch for switch in Channel.objects.all()}
-    return config.stored(), switches, content_rules.active_rules()
+    return config.stored(), switches, content_rules.active_rules(), {}
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the rows of one request have in common: settings, switches, content rules, the time."""
+    """What the rows of one request have in common: settings, switches, content rules, the time.
+
+    `problems` is what was found of each way so far, kept as long as the rest: no key is among it.
+    """
 
     settings: Mapping[str, Any]
     switches: Mapping[str, Channel]
     rules: list[ContentRule]
+    problems: dict[Any, Problem | None]
     now: datetime
 
     @classmethod
     def open(cls) -> Desk:
         """Read all in three queries, or take what was read a moment ago."""
-        rows, switches, rules = kept.recall(_read)
-        return cls(settings=config.typed(rows), switches=switches, rules=rules, now=timezone.now())
+        rows, switches, rules, problems = kept.recall(_read)
+        return cls(config.typed(rows), switches, rules, problems, timezone.now())
 
     def form(self, channel: str) -> channels.Form:
         """Return how the plant wants the messages of a channel."""
         return form_of(self.switches.get(channel))
 
-    def problem(self, way: Way) -> tuple[str, str, str] | None:
-        """Return state, reason and words of why a way cannot be used as things are set up."""
+    def problem(self, way: Way) -> Problem | None:
+        """Return why a way cannot be used as things are set up; None if it can."""
+        place = (way, get_language())
+        if place not in self.problems:
+            self.problems[place] = self._look(way)
+        return self.problems[place]
+
+    def _look(self, way: Way) -> Problem | None:
         driver = channels.driver_for(way.channel)
         if driver is None:
             return State.HELD, Reason.NO_DRIVER, ""
@@ -70,7 +85,7 @@ class Desk:
             return State.SUPPRESSED, Reason.NO_ROBOT, str(missing)
         return None
 
-    def choose(self, ways: Sequence[Way]) -> tuple[list[Way], tuple[str, str, str] | None]:
+    def choose(self, ways: Sequence[Way]) -> tuple[list[Way], Problem | None]:
         """Return the ways with the first usable one in front, and what is wrong if none is.
 
         Those passed over move to the end: they may be mended before the message is late.
@@ -97,7 +112,7 @@ def write(
     not_before: datetime | None = None,
     expires_at: datetime | None = None,
     quiet_until: datetime | None = None,
-    settled: tuple[str, str, str] | None = None,
+    settled: Problem | None = None,
     attachments: Sequence[Attachment] = (),
     is_limited: bool = True,
     **fields: Any,
@@ -188,7 +203,7 @@ def _withheld(
     desk: Desk,
     expires_at: datetime | None,
     is_limited: bool,
-) -> tuple[str, str, str] | None:
+) -> Problem | None:
     """Return state, reason and words where a message must not go at all."""
     if screened.blocked:
         return State.SUPPRESSED, Reason.CONTENT, f"内容规则：{screened.blocked}"

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from notifications import kept
 from notifications.choices import Reason, State
-from notifications.models import Channel, ContentRule, Notification, NotificationConfig
+from notifications.models import Channel, ContentRule, Notification, NotificationConfig, Robot
 from notifications.services import send_notification
 from tests.notifications.conftest import ScriptedChannel
 
@@ -40,6 +41,27 @@ def test_a_plain_message_costs_its_sender_few_queries(
         send_notification("标题", "内容", "wechat_bot", "IQC")
     with django_assert_num_queries(4):  # the limit of the target; a savepoint around the row
         send_notification("标题", "内容", "wechat_bot", "IQC")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_for_a_group_reads_its_robots_once_and_hears_of_each_change(settings: Any) -> None:
+    settings.WEBHOOK_KEYS, settings.WECHAT_BOT_WEBHOOK = {}, ""
+    assert _send().reason == Reason.NO_ROBOT
+    robot = Robot.objects.create(group="IQC", key="k" * 36, digest=Robot.digest_of("k" * 36))
+    assert _send().status == State.PENDING
+    with CaptureQueriesContext(connection) as queries:
+        send_notification("标题", "内容", "wechat_bot", "IQC")
+    asked = [query["sql"].split()[0] for query in queries]
+    # What the target got lately, and the row; a savepoint around it.
+    assert [word for word in asked if word in ("SELECT", "INSERT", "UPDATE")] == ["SELECT", "INSERT"]
+    robot.is_enabled = False
+    robot.save()
+    assert _send().status == State.HELD
+    Robot.objects.update(is_enabled=True)
+    assert _send().status == State.PENDING
+    settings.WEBHOOK_KEYS = {"IQC": "j" * 36}
+    Robot.objects.all().delete()
+    assert _send().status == State.PENDING
 
 
 @pytest.mark.django_db(transaction=True)

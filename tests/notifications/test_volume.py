@@ -77,7 +77,7 @@ def test_it_becomes_a_trouble_by_the_settings() -> None:
     _asked(5)
     monitoring.watch()
     trouble = Trouble.objects.get(key="unusual_source:quality:wechat_bot:IQC")
-    assert "quality" in trouble.title
+    assert trouble.title.startswith("质量检验")
     assert trouble.value == "5 条"
 
 
