@@ -142,10 +142,14 @@ _METER_MODELS = (
     "meterchange",
     "readingprofile",
     "alarmrule",
+    "chargingstation",
 )
 _METERS = (
     *(f"energy.{verb}_{name}" for verb in ("view", "add", "change") for name in _METER_MODELS),
-    *(f"energy.delete_{name}" for name in ("deviceratio", "virtualpart", "readingprofile", "alarmrule")),
+    *(
+        f"energy.delete_{name}"
+        for name in ("deviceratio", "virtualpart", "readingprofile", "alarmrule", "chargingstation")
+    ),
     *(f"energy.view_{name}" for name in ("readingday", "readingcorrection", "energydailysummary")),
     "energy.add_chargingorder",
     "energy.view_readingbatch",

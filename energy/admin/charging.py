@@ -1,13 +1,13 @@
-"""Charging orders in the admin."""
+"""Charging orders, and the meters of their stations, in the admin."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from energy.models import ChargingOrder
+from energy.models import ChargingOrder, ChargingStation
 from energy.models.charging import CHARGING_TONES
-from spc_site.admin import ReadOnlyAdmin, badge_column
+from spc_site.admin import BaseAdmin, ReadOnlyAdmin, badge_column
 
 
 @admin.register(ChargingOrder)
@@ -31,3 +31,13 @@ class ChargingOrderAdmin(ReadOnlyAdmin):
     date_hierarchy = "started_at"
 
     state_badge = badge_column("state", CHARGING_TONES)
+
+
+@admin.register(ChargingStation)
+class ChargingStationAdmin(BaseAdmin):
+    menu_order = 329
+    list_display = ("name", "device")
+    list_select_related = ("device",)
+    search_fields = ("name",)
+    search_help_text = gettext_lazy("充电站")
+    autocomplete_fields = ("device",)

@@ -1,6 +1,6 @@
 """The rows of energy, by concept: structure, readings and days, tariffs and months, output, quotas."""
 
-from energy.models.charging import ChargingOrder, ChargingState
+from energy.models.charging import ChargingOrder, ChargingState, ChargingStation
 from energy.models.imports import ReadingProfile
 from energy.models.output import GroupFigure, OutputDay
 from energy.models.photos import ReadingPhoto
@@ -50,6 +50,7 @@ __all__ = [
     "CalendarDay",
     "ChargingOrder",
     "ChargingState",
+    "ChargingStation",
     "ConversionFactor",
     "Device",
     "DeviceGroup",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+
+from energy.choices import DeviceKind
+from energy.models.structure import Device
 
 
 class ChargingState(models.TextChoices):
@@ -69,3 +73,25 @@ class ChargingOrder(models.Model):
 
     def __str__(self) -> str:
         return self.order_number
+
+
+class ChargingStation(models.Model):
+    """The meter in front of a station, which shows what the station took for what it gave."""
+
+    name = models.CharField(_("充电站"), max_length=80, unique=True, help_text=_("与订单里的名称一字不差"))
+    device = models.ForeignKey(
+        Device, on_delete=models.CASCADE, related_name="charging_stations", verbose_name=_("供电电表")
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("充电站电表")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.device_id and (
+            self.device.kind != DeviceKind.METER or self.device.energy_type.unit.lower() != "kwh"
+        ):
+            raise ValidationError({"device": _("须是一块以 kWh 计的实体表")})

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from energy.presenters import numbers
 from energy.presenters.periods import Period
-from energy.presenters.tree import parts_chart, upper_levels
-from energy.selectors.charging import ChargingUse
+from energy.presenters.tree import coverage, parts_chart, share_of_time, upper_levels
+from energy.selectors.charging import ChargingUse, StationMeter
 
 _MINUTE = timedelta(minutes=1)
 
@@ -59,18 +60,39 @@ class StationRow:
     price: str
     mean_price: str
     mean_duration: str
+    metered: str = ""
+    meter_url: str = ""
 
 
-def station_rows(uses: Sequence[ChargingUse]) -> list[StationRow]:
+def station_rows(
+    uses: Sequence[ChargingUse], meters: Mapping[str, StationMeter], period: Period
+) -> list[StationRow]:
     """Return each station and its plugs; the plugs are left out where there are very many."""
     rows = []
     for station, of_station in groupby(uses, key=lambda use: use.station):
         its = list(of_station)
-        rows.append(_row(station, station, 0, its))
+        row = _row(station, station, 0, its)
+        if (meter := meters.get(station)) is not None:
+            url = reverse("energy:device", args=[meter.device])
+            row = replace(row, metered=_metered(meter, row.sums.energy_kwh, period), meter_url=url)
+        rows.append(row)
         rows += [
             _row(plug, station, 1, list(of_plug)) for plug, of_plug in groupby(its, key=lambda use: use.plug)
         ]
     return upper_levels(rows)
+
+
+def _metered(meter: StationMeter, given: Decimal, period: Period) -> str:
+    """Write what the meter shows, and how much of it no order accounts for if it was read all the time."""
+    if meter.energy_kwh is None:
+        return _("电表没有读数")
+    text = _("电表 %(kwh)s kWh") % {"kwh": exact(meter.energy_kwh)}
+    length_s = 86_400 * ((period.last - period.first).days + 1)
+    found = coverage(meter.covered_s, round(length_s * share_of_time(period)))
+    if not found.is_full:
+        return f"{text} · {found.text}"
+    rest = numbers.percent(meter.energy_kwh - given, meter.energy_kwh)
+    return f"{text} · {_('订单之外 %(share)s') % {'share': rest}}"
 
 
 def _row(name: str, station: str, depth: int, uses: Sequence[ChargingUse]) -> StationRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Cast, Round, TruncDate
 from django.utils import timezone
 
-from energy.models import ChargingOrder, ChargingState
+from energy.models import ChargingOrder, ChargingState, ChargingStation, DeviceMonth
 
 _KWH, _YUAN = 10_000, 100
 """SQLite adds decimals up as floats; so whole ten-thousandths and hundredths are added up instead."""
@@ -78,6 +79,39 @@ def charging_orders(first: date, last: date, station: str = "") -> QuerySet[Char
 def stations() -> list[str]:
     """Return the names of all stations. One query."""
     return list(ChargingOrder.objects.order_by("station").values_list("station", flat=True).distinct())
+
+
+class StationMeter(NamedTuple):
+    """The meter in front of a station, and its month; without any reading `energy_kwh` is None."""
+
+    device: int
+    energy_kwh: Decimal | None
+    covered_s: int
+
+
+def station_meters(month: date) -> dict[str, StationMeter]:
+    """Return the meters by the names of their stations. Two queries."""
+    tied = list(ChargingStation.objects.select_related("device__energy_type"))
+    stored = {
+        device: (amount, covered_s)
+        for device, amount, covered_s in DeviceMonth.objects.filter(
+            month=month, device__in=[one.device_id for one in tied], covered_s__gt=0
+        ).values_list("device_id", "amount", "covered_s")
+    }
+    return {
+        one.name: StationMeter(
+            one.device_id,
+            one.device.energy_type.amount(stored[one.device_id][0]) if one.device_id in stored else None,
+            stored.get(one.device_id, (0, 0))[1],
+        )
+        for one in tied
+    }
+
+
+def stations_behind(devices: Iterable[int]) -> list[str]:
+    """Return the names of the stations that these meters supply. One query."""
+    rows = ChargingStation.objects.filter(device__in=devices)
+    return list(rows.order_by("name").values_list("name", flat=True))
 
 
 def _within(field: str, first: date, last: date) -> Q:

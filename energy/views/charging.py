@@ -65,7 +65,7 @@ def _page(request: HttpRequest, *, problems: Sequence[str] = ()) -> HttpResponse
         "mean_price": presenter.unit_price(found.mean_price),
         "mean_duration": presenter.duration(found.mean_duration),
         "chart": presenter.day_chart(shown, period) if shown else "",
-        "rows": presenter.station_rows(uses),
+        "rows": presenter.station_rows(uses, selectors.station_meters(period.first), period),
         "page": page,
         "orders": [_shown(order) for order in page.object_list],
         "can_add": request.user.has_perm("energy.add_chargingorder"),

@@ -16,6 +16,7 @@ from energy.presenters import device as presenter
 from energy.presenters import numbers
 from energy.presenters.periods import asked_period, period_of
 from energy.selectors import pages
+from energy.selectors.charging import stations_behind
 from energy.views.tree import may_view
 
 _PER_PAGE = 50
@@ -110,6 +111,7 @@ def device(request: HttpRequest, pk: int) -> HttpResponse:
         "ratios": list(shown.ratios.all()),
         "attachments": list(shown.attachments.select_related("group").order_by("-start")),
         "upstream": list(shown.upstream.select_related("behind").order_by("-start")),
+        "stations": stations_behind([shown.pk]),
         "can_admin": request.user.has_perm("energy.change_device"),
         "section": "devices",
     }

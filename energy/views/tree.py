@@ -21,6 +21,7 @@ from energy.models import Attachment, DeviceGroup, EnergyType
 from energy.presenters import numbers, tree
 from energy.presenters.periods import Period, asked_period
 from energy.selectors import pages
+from energy.selectors.charging import stations_behind
 from energy.selectors.output import unit_use
 from energy.selectors.totals import Totals, totals
 from energy.services import structure
@@ -112,6 +113,7 @@ def _group_page(
     use, use_before = int(found.groups[at]), int(before.groups[at])
     groups = pages.all_groups()
     can_change = request.user.has_perm("energy.change_attachment")
+    attachments = pages.attachments_of(shown, energy_type, period.first)
     context = {
         "types": types,
         "energy_type": energy_type,
@@ -127,9 +129,8 @@ def _group_page(
         ),
         "chart": _chart(found, at, energy_type, period),
         "rows": tree.tree_rows(groups, found, energy_type, period, under=shown),
-        "meters": tree.meter_rows(
-            pages.attachments_of(shown, energy_type, period.first), shown, found, energy_type, period
-        ),
+        "meters": tree.meter_rows(attachments, shown, found, energy_type, period),
+        "stations": stations_behind([one.device_id for one in attachments]),
         "units": unit_use(shown, energy_type.amount(use), period.first, period.so_far),
         "can_change": can_change,
         "attach": attach or (AttachForm(energy_type=energy_type) if can_change else None),

@@ -99,6 +99,9 @@ def makers(evil: str) -> dict[type[models.Model], Callable[[int], Any]]:
         energy.ChargingOrder: lambda number: energy.ChargingOrder.objects.create(
             order_number=f"{evil}{number}", station=evil, plug=evil, started_at=_START, received_at=_START
         ),
+        energy.ChargingStation: lambda number: energy.ChargingStation.objects.create(
+            name=f"{evil}{number}", device=_device(evil, number)
+        ),
         energy.ReadingBatch: lambda number: _batch(evil, number),
         energy.ReadingCorrection: lambda number: energy.ReadingCorrection.objects.create(
             device=_device(evil, number),
