@@ -5,6 +5,7 @@ Few statements, in the transaction of the change: what is due must be a row befo
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.db.models.signals import post_delete, post_save
@@ -13,6 +14,7 @@ from django.dispatch import receiver
 from energy.models import (
     Attachment,
     CalendarDay,
+    ConversionFactor,
     Device,
     DeviceGroup,
     DeviceRatio,
@@ -96,8 +98,34 @@ def mark_on_place_of_device(
 def mark_quotas(sender: type, instance: Attachment | UpstreamLink, raw: bool = False, **kwargs: Any) -> None:
     if not raw:
         quotas.note_structure_changed(
-            energy_type_id=instance.device.energy_type_id, first=instance.start, end=instance.end
+            energy_type_ids=[instance.device.energy_type_id],
+            first=min(instance.start, instance.was("start")),
+            end=instance.end,
         )
+
+
+@_connect(VirtualPart, "virtual_part_of_quotas")
+def mark_quotas_on_part(sender: type, instance: VirtualPart, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        quotas.note_structure_changed(energy_type_ids=[instance.device.energy_type_id], first=date.min)
+
+
+@receiver(post_save, sender=DeviceGroup, dispatch_uid="energy.group_moved")
+def mark_quotas_on_moved_group(
+    sender: type, instance: DeviceGroup, created: bool, raw: bool, **kwargs: Any
+) -> None:
+    """A tree is not dated: who is moved in it belongs there in the past, too."""
+    if not raw and not created and instance.parent_id != instance.was("parent_id"):
+        every = EnergyType.objects.filter(devices__attachments__isnull=False).distinct()
+        quotas.note_structure_changed(energy_type_ids=every.values_list("pk", flat=True), first=date.min)
+
+
+@_connect(ConversionFactor, "conversion_factor")
+def mark_quotas_on_factor(sender: type, instance: ConversionFactor, raw: bool = False, **kwargs: Any) -> None:
+    """Factors of a year are published late in it: composite quotas of months that are over follow them."""
+    if not raw:
+        first = min(instance.valid_from, instance.was("valid_from"))
+        quotas.note_structure_changed(energy_type_ids=[instance.energy_type_id], first=first)
 
 
 @receiver(post_delete, sender=EnergyQuota, dispatch_uid="energy.quota_deleted")

@@ -248,8 +248,28 @@ def product(signs: np.ndarray, amounts: np.ndarray) -> np.ndarray:
     return np.rint(exact).astype(np.int64)
 
 
-def unmeasured(plant: Plant, use: np.ndarray, day: date, *, meter: int) -> np.ndarray:
-    """Return (d,) the use of a meter that none of its direct sub-meters shows; negative by their error."""
-    filled = with_virtual(plant, use.astype(np.int64))
-    behind = {one.meter for one in plant.upstream if one.behind == meter and one.start <= day < one.end}
-    return filled[meter] - filled[sorted(behind)].sum(axis=0)
+def unmeasured(
+    plant: Plant, use: np.ndarray, starts: Sequence[date], *, meters: Iterable[int]
+) -> dict[int, np.ndarray]:
+    """Return the use of meters that none of their direct sub-meters shows; negative by the meters' error.
+
+    Parameters
+        use     (m, k) whole numbers: the use of each meter, virtual ones too, in each stretch of days
+        starts  (k,) the first day of each stretch, in which no link begins or ends
+        meters  whose rest is wanted
+
+    Returns (k,) whole numbers for each of the meters that has a sub-meter in one of the stretches.
+    """
+    wanted = set(meters)
+    behind: dict[int, list[set[int]]] = {}
+    for one in plant.upstream:
+        if one.behind not in wanted:
+            continue
+        for place, day in enumerate(starts):
+            if one.start <= day < one.end:
+                behind.setdefault(one.behind, [set() for _ in starts])[place].add(one.meter)
+    return {
+        meter: use[meter]
+        - np.array([use[sorted(subs), place].sum() for place, subs in enumerate(its)], dtype=np.int64)
+        for meter, its in behind.items()
+    }

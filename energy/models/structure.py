@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -55,8 +55,30 @@ class EnergyType(models.Model):
         return steps * self.step
 
 
-class ConversionFactor(models.Model):
+class Remembering(models.Model):
+    """A row that knows what it held when it was read: a change of its dates concerns the old ones, too."""
+
+    remembered: ClassVar[tuple[str, ...]] = ()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def from_db(cls, *arguments: Any, **words: Any) -> Self:
+        found = super().from_db(*arguments, **words)
+        loaded = found.__dict__
+        loaded["_was"] = {name: loaded[name] for name in cls.remembered if name in loaded}
+        return found
+
+    def was(self, name: str) -> Any:
+        """Return what a field held when the row was read; what it holds if it never was."""
+        return self.__dict__.get("_was", {}).get(name, getattr(self, name))
+
+
+class ConversionFactor(Remembering):
     """What one unit of an energy type is in standard coal or carbon dioxide, from a day on."""
+
+    remembered = ("valid_from",)
 
     energy_type = models.ForeignKey(
         EnergyType, on_delete=models.CASCADE, related_name="factors", verbose_name=_("能源种类")
@@ -84,8 +106,10 @@ class ConversionFactor(models.Model):
         return f"{self.energy_type} {self.get_kind_display()} {self.value.normalize():f}"
 
 
-class DeviceGroup(models.Model):
+class DeviceGroup(Remembering):
     """A place in the tree: plant, shop, line …"""
+
+    remembered = ("parent_id",)
 
     code = models.CharField(_("代码"), max_length=60, unique=True)
     name = models.CharField(_("名称"), max_length=120)
@@ -285,8 +309,10 @@ class DeviceRatio(models.Model):
                 raise ValidationError({"ratio": error}) from None
 
 
-class Dated(models.Model):
+class Dated(Remembering):
     """Something that holds on the days start ≤ day < end."""
+
+    remembered = ("start",)
 
     start = models.DateField(_("起始日"))
     end = models.DateField(_("终止日"), null=True, blank=True, help_text=_("当日起不再有效；空：至今"))
@@ -310,7 +336,10 @@ class Attachment(Dated):
         Device, on_delete=models.CASCADE, related_name="attachments", verbose_name=_("计量设备")
     )
     group = models.ForeignKey(
-        DeviceGroup, on_delete=models.CASCADE, related_name="attachments", verbose_name=_("设备组")
+        DeviceGroup,
+        on_delete=models.PROTECT,  # with it the group's past would go, and that of all above it
+        related_name="attachments",
+        verbose_name=_("设备组"),
     )
     sign = models.SmallIntegerField(_("计入或扣除"), choices=Sign, default=Sign.PLUS)
 

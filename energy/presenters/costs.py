@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -377,36 +377,46 @@ class RankRow:
     width: int
 
 
-def ranked(found: Totals, before: Totals, by: str, *, limit: int | None) -> list[tuple[int, int, int]]:
-    """Return primary key, use now and use before of who used most; groups at the top are left out."""
+class Ranked(NamedTuple):
+    """The primary key of who used how much; `beside` is the use of as many days as `before` is of."""
+
+    pk: int
+    use: int
+    beside: int
+    before: int
+
+
+def ranked(found: Totals, before: Totals, by: str, *, end: date, limit: int | None) -> list[Ranked]:
+    """Return who used most; groups at the top are left out. Days before `end` compare with `before`."""
     places = found.plant.devices if by == "devices" else found.plant.groups
     now, then = (found.devices, before.devices) if by == "devices" else (found.groups, before.groups)
+    beside = found.before(end)[0 if by == "devices" else 1]
     parents = found.plant.plant.parents
     rows = [
-        (pk, int(now[place]), int(then[place]))
+        Ranked(pk, int(now[place]), int(beside[place]), int(then[place]))
         for pk, place in places.items()
         if now[place] > 0 and (by == "devices" or parents[place] is not None)
     ]
-    rows.sort(key=lambda row: (-row[1], row[0]))
+    rows.sort(key=lambda row: (-row.use, row.pk))
     return rows[:limit]
 
 
 def rank_rows(
-    found: Sequence[tuple[int, int, int]], names: Mapping[int, str], by: str, energy_type: EnergyType
+    found: Sequence[Ranked], names: Mapping[int, str], by: str, energy_type: EnergyType
 ) -> list[RankRow]:
     """Return the rows of the board; bars are drawn against the first."""
     address = "energy:device" if by == "devices" else "energy:group"
     return [
         RankRow(
             place,
-            names[pk],
-            reverse(address, args=[pk]),
-            energy_type.amount(now),
-            numbers.amount(energy_type, now),
-            energy_type.amount(before),
-            numbers.change(now, before),
-            now > before,
-            numbers.width(now, found[0][1]),
+            names[one.pk],
+            reverse(address, args=[one.pk]),
+            energy_type.amount(one.use),
+            numbers.amount(energy_type, one.use),
+            energy_type.amount(one.before),
+            numbers.change(one.beside, one.before),
+            one.beside > one.before,
+            numbers.width(one.use, found[0].use),
         )
-        for place, (pk, now, before) in enumerate(found, start=1)
+        for place, one in enumerate(found, start=1)
     ]

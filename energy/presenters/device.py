@@ -103,13 +103,13 @@ def use_in(days: Mapping[date, DayUse], first: date, last: date) -> int | None:
 def compared(
     days: Mapping[date, DayUse], energy_type: EnergyType, label: str, period: Period, earlier: Period
 ) -> Compared:
-    """Compare a period so far with the first so many days of another."""
-    now = use_in(days, period.first, period.so_far)
-    first, last = earlier.first_days(period.elapsed)
-    before = use_in(days, first, last)
+    """Compare a period so far with another over equally many days: of a longer month the first 28, say."""
+    number = period.days_beside(earlier)
+    first, last = earlier.first_days(number)
+    now, before = use_in(days, *period.first_days(number)), use_in(days, first, last)
     return Compared(
         label,
-        numbers.amount(energy_type, now),
+        numbers.amount(energy_type, use_in(days, period.first, period.so_far)),
         numbers.amount(energy_type, before),
         f"{first:%Y-%m-%d} – {last:%m-%d}",
         "" if now is None else numbers.change(now, before),

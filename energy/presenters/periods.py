@@ -67,6 +67,10 @@ class Period:
         """Return how many of its days have been, the present one with them."""
         return max((self.so_far - self.first).days + 1, 0)
 
+    def days_beside(self, other: Period) -> int:
+        """Return how many days of both are compared: as many as have been of this one and the other has."""
+        return min(self.elapsed, (other.last - other.first).days + 1)
+
     def first_days(self, number: int) -> tuple[date, date]:
         """Return its first so many days, or all if there are fewer."""
         return self.first, min(self.first + timedelta(days=max(number, 1) - 1), self.last)

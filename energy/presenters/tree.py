@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from energy.metering import unmeasured
 from energy.models import Attachment, DeviceGroup, EnergyType
 from energy.presenters import numbers
 from energy.presenters.periods import Period
@@ -177,13 +178,18 @@ def meter_rows(
     at = found.plant.groups[group.pk]
     use = int(found.groups[at])
     expected = round(found.length_s * share_of_time(period))
-    behind = _behind(found, period.so_far)
+    starts = [start for start, _end in found.parts if start <= period.so_far]
+    rests = unmeasured(
+        found.plant.plant,
+        found.device_parts[:, : len(starts)],
+        starts,
+        meters=[found.plant.devices[one.device_id] for one in attachments],
+    )
     rows = []
     for one in attachments:
         place = found.plant.devices[one.device_id]
         its = int(found.devices[place])
-        subs = behind.get(place)
-        rest = its - int(found.devices[subs].sum()) if subs else None
+        rest = int(rests[place].sum()) if place in rests else None
         role, tone = _role(int(found.own[at, place]), one, period.so_far)
         rows.append(
             MeterRow(
@@ -202,15 +208,6 @@ def meter_rows(
             )
         )
     return rows
-
-
-def _behind(found: Totals, day: date) -> dict[int, list[int]]:
-    """Return the direct sub-meters of each meter on a day."""
-    behind: defaultdict[int, list[int]] = defaultdict(list)
-    for link in found.plant.plant.upstream:
-        if link.start <= day < link.end:
-            behind[link.behind].append(link.meter)
-    return dict(behind)
 
 
 def _role(sign: int, one: Attachment, day: date) -> tuple[str, str]:

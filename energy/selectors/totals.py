@@ -59,6 +59,11 @@ class Totals:
     device_parts: np.ndarray
     spans: Sequence[Shares]
 
+    def before(self, day: date) -> tuple[np.ndarray, np.ndarray]:
+        """Return the use of devices and of groups before a day, at which a part begins (see `cuts`)."""
+        here = [place for place, (start, _end) in enumerate(self.parts) if start < day]
+        return self.device_parts[:, here].sum(axis=1), self.group_parts[:, here].sum(axis=1)
+
 
 def totals(
     energy_type: EnergyType,

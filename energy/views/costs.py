@@ -33,7 +33,7 @@ from energy.selectors.output import output_days, unit_uses
 from energy.selectors.totals import Totals, totals
 from energy.services import output as output_services
 from energy.services import tariffs as tariff_services
-from energy.views.tree import chosen_period, chosen_type, may_view
+from energy.views.tree import chosen_period, chosen_type, may_view, totals_beside
 from spc_site.errors import AppError
 from spc_site.lib.problems import Language
 from spc_site.lib.sheets import Limits
@@ -352,11 +352,10 @@ def ranking(request: HttpRequest) -> HttpResponse:
     if energy_type is None:
         return _nothing(request)
     by = "devices" if request.GET.get("by") == "devices" else "groups"
-    found = totals(energy_type, period.first, period.last)
     earlier = period.earlier()
-    before = totals(energy_type, *earlier.first_days(period.elapsed))
+    found, before, end = totals_beside(energy_type, period, earlier)
     is_export = request.GET.get("format") == "xlsx"
-    ranked = presenter.ranked(found, before, by, limit=None if is_export else _RANKS)
+    ranked = presenter.ranked(found, before, by, end=end, limit=None if is_export else _RANKS)
     model = Device if by == "devices" else DeviceGroup
     names = {pk: str(row) for pk, row in model._default_manager.in_bulk([row[0] for row in ranked]).items()}
     rows = presenter.rank_rows(ranked, names, by, energy_type)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -66,6 +66,16 @@ def group_tree(request: HttpRequest) -> HttpResponse:
     return render(request, "energy/groups.html", context)
 
 
+def totals_beside(energy_type: EnergyType, period: Period, earlier: Period) -> tuple[Totals, Totals, date]:
+    """Return the use of a period, of the first days of an earlier one, and where both end."""
+    number = period.days_beside(earlier)
+    end = period.first + timedelta(days=number)
+    # What has not been yet needs no cut: a whole month is read more quickly.
+    cuts = [end] if number < period.elapsed else []
+    found = totals(energy_type, period.first, period.last, cuts=cuts)
+    return found, totals(energy_type, *earlier.first_days(number)), end
+
+
 def _export(energy_type: EnergyType, period: Period, rows: Sequence[tree.TreeRow]) -> HttpResponse:
     titles = [
         _("设备组"),
@@ -106,11 +116,11 @@ def _group_page(
     energy_type, period = chosen_type(request, types), chosen_period(request)
     if energy_type is None:
         return render(request, "energy/nothing.html", {"section": "groups"})
-    found = totals(energy_type, period.first, period.last)
     earlier = period.earlier()
-    before = totals(energy_type, *earlier.first_days(period.elapsed))
+    found, before, end = totals_beside(energy_type, period, earlier)
     at = found.plant.groups[shown.pk]
     use, use_before = int(found.groups[at]), int(before.groups[at])
+    use_beside = int(found.before(end)[1][at])
     groups = pages.all_groups()
     can_change = request.user.has_perm("energy.change_attachment")
     attachments = pages.attachments_of(shown, energy_type, period.first)
@@ -122,8 +132,8 @@ def _group_page(
         "parents": _parents(shown, groups),
         "use": numbers.amount(energy_type, use),
         "before": earlier,
-        "change": numbers.change(use, use_before),
-        "rose": use > use_before,
+        "change": numbers.change(use_beside, use_before),
+        "rose": use_beside > use_before,
         "coverage": tree.coverage(
             int(found.group_covered[at]), round(int(found.group_expected[at]) * tree.share_of_time(period))
         ),

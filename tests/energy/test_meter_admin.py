@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
@@ -152,3 +153,16 @@ def test_nothing_stands_above_itself() -> None:
     water = make.device("w", make.energy_type("water"))
     with pytest.raises(ValidationError, match="种类"):
         UpstreamLink(device=water, behind=a, start=first).full_clean()
+
+
+def test_a_group_with_a_past_is_not_deleted_whoever_asks(client: Client) -> None:
+    """Its meters' attachments would go with it, and the use of all groups above with them."""
+    client.force_login(User.objects.create_superuser("root"))
+    group = make.group("shop", make.group("plant"))
+    make.attached(group, make.device(), end=date(2026, 2, 1))
+    page = f"/admin/energy/devicegroup/{group.pk}/delete/"
+    client.post(page, {"post": "yes"})
+    assert type(group).objects.filter(pk=group.pk).exists() and group.attachments.exists()
+    group.attachments.all().delete()
+    client.post(page, {"post": "yes"})
+    assert not type(group).objects.filter(pk=group.pk).exists()

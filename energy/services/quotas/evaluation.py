@@ -62,18 +62,19 @@ def note_changed(*, energy_type_ids: Iterable[int], first: date, last: date) -> 
     jobs.enqueue("energy.quotas")
 
 
-def note_structure_changed(*, energy_type_id: int, first: date, end: date | None) -> None:
-    """Write down that meters belong elsewhere from a day on: periods that have figures are due again.
+def note_structure_changed(*, energy_type_ids: Iterable[int], first: date, end: date | None = None) -> None:
+    """Write down that use counts otherwise from a day on: periods that have figures are due again.
 
-    Not those before: a quota says nothing of a time that nobody has held against it.
+    Meters belong elsewhere, or a unit is worth more. Not the time before: a quota says nothing of
+    one that nobody has held against it.
     """
-    today = timezone.localdate(clock.now())
+    pks, today = set(energy_type_ids), timezone.localdate(clock.now())
     known = QuotaUsage.objects.filter(
-        Q(quota__energy_type=energy_type_id) | Q(quota__energy_types=energy_type_id)
+        Q(quota__energy_type__in=pks) | Q(quota__energy_types__in=pks)
     ).aggregate(first=Min("period_start"))["first"]
     first, last = max(first, known or today), max(today, end or today)
     if first <= last:
-        note_changed(energy_type_ids={energy_type_id}, first=first, last=last)
+        note_changed(energy_type_ids=pks, first=first, last=last)
 
 
 def has_due() -> bool:

@@ -99,7 +99,16 @@ def test_structure_is_looked_at_once_between_two_changes() -> None:
 def test_what_no_sub_meter_shows_may_be_negative() -> None:
     plant = Plant(PARENTS, 4, upstream=[Upstream(1, 0), Upstream(2, 0), Upstream(3, 1)])
     use = np.array([[100, 50], [30, 40], [20, 20], [9, 9]])
-    assert unmeasured(plant, use, FIRST, meter=0).tolist() == [50, -10]
+    starts = [FIRST, FIRST + timedelta(days=1)]
+    found = unmeasured(plant, use, starts, meters=[0, 2])
+    assert {meter: rest.tolist() for meter, rest in found.items()} == {0: [50, -10]}
+
+
+def test_a_sub_meter_is_taken_off_only_on_the_days_on_which_it_lies_behind() -> None:
+    second = FIRST + timedelta(days=1)
+    plant = Plant(PARENTS, 3, upstream=[Upstream(1, 0, start=second), Upstream(2, 0, end=second)])
+    use = np.array([[100, 100], [30, 40], [20, 25]])
+    assert unmeasured(plant, use, [FIRST, second], meters=[0])[0].tolist() == [80, 60]
 
 
 days = st.integers(0, 6).map(lambda n: FIRST + timedelta(days=n))

@@ -220,6 +220,35 @@ def test_a_meter_is_compared_over_equally_many_days(client: Client) -> None:
     assert (year.amount, year.before) == ("700.0", "100.0")  # 2025 up to May 20th
 
 
+def test_a_longer_month_is_compared_by_as_many_days_as_the_shorter_one_has(client: Client) -> None:
+    """28 days of February beside 28 of March: the three days more are no rise."""
+    home, device = make.group("H", make.group("T")), make.device("E1")
+    make.attached(home, device)
+    make.used(device, date(2026, 2, 1), *[10] * 28, *[10] * 28, *[500] * 3)
+    compared = client.get(f"/energy/devices/{device.pk}/?day=2026-03-31").context["compared"][0]
+    assert (compared.amount, compared.before, compared.change) == ("1,780", "280.0", "+0.0 %")
+    shown = client.get(f"/energy/groups/{home.pk}/?at=2026-03")
+    assert (shown.context["use"], shown.context["change"], shown.context["rose"]) == (
+        "1,780",
+        "+0.0 %",
+        False,
+    )
+    for by in ("groups", "devices"):
+        (row,) = client.get(f"/energy/ranking/?at=2026-03&by={by}").context["rows"]
+        assert (row.text, row.change, row.rose) == ("1,780", "+0.0 %", False)
+
+
+def test_what_is_not_measured_behind_a_meter_goes_by_the_days_of_each_link(
+    client: Client, plant: dict[str, Any]
+) -> None:
+    UpstreamLink.objects.filter(device=plant["M2"]).update(end=date(2026, 4, 11))
+    new = make.device("M3")
+    UpstreamLink.objects.create(device=new, behind=plant["M1"], start=date(2026, 4, 21))
+    make.used(new, date(2026, 4, 1), *[20] * 30)
+    (meter,) = client.get(f"/energy/groups/{plant['shop'].pk}/?at=2026-04").context["meters"]
+    assert meter.rest_text == "1,150", "30 × 70, less 10 × 75 and 10 × 20"
+
+
 def test_a_virtual_meter_is_the_sum_of_its_parts_on_its_page(client: Client) -> None:
     one, two = make.device(), make.device()
     rest = make.device(kind=DeviceKind.VIRTUAL)

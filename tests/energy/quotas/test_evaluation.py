@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -211,6 +212,60 @@ def test_late_readings_reach_periods_that_are_over_in_one_report() -> None:
     assert not QuotaDue.objects.exists()
     check(date(2026, 6, 1))
     assert Notification.objects.count() == len(alarms_of(of_group)) == 1
+
+
+def test_a_change_of_structure_reaches_every_period_that_it_was_counted_in() -> None:
+    group, meter = metered_group("shop")
+    other, part = make.group("other"), make.device("part")
+    whole = make.device("whole", kind="virtual")
+    VirtualPart.objects.create(device=whole, part=part)
+    attached = make.attached(group, whole, start=MARCH)
+    of_group = quota(group)
+    make.used(meter, MARCH, 10, 20)
+    make.used(part, MARCH, 1, 2)
+    check(day(31))
+    assert usage(of_group).actual_value == 33
+    today = date(2026, 5, 20)
+
+    def figure_after(change: Callable[[], object]) -> Decimal | None:
+        QuotaDue.objects.all().delete()
+        change()
+        check(today)
+        return usage(of_group).actual_value
+
+    attached = type(attached).objects.get(pk=attached.pk)
+    attached.start = day(2)
+    assert figure_after(attached.save) == 32, "it does not belong to the day that it lost"
+    row = VirtualPart.objects.get()
+    row.times = 2
+    assert figure_after(row.save) == 34
+    below = make.device("below")
+    make.attached(other, below, start=MARCH)
+    make.used(below, MARCH, 100)
+    other = type(other).objects.get(pk=other.pk)
+    other.parent = group
+    assert figure_after(other.save) == 134, "the tree is not dated"
+
+
+def test_a_factor_that_is_published_late_reaches_the_months_since_it_holds() -> None:
+    group, meter = metered_group()
+    of_group = quota(group, 1, energy_type=None, converted_to="co2", unit="tCO2")
+    of_group.energy_types.set([meter.energy_type])
+    factors = {"energy_type": meter.energy_type, "kind": "co2", "source": "通知"}
+    ConversionFactor.objects.filter(kind="co2").delete()
+    ConversionFactor.objects.create(**factors, value=Decimal("0.5"), valid_from=date(2025, 1, 1))
+    make.used(meter, MARCH, 1000)
+    check(day(31))
+    assert usage(of_group).actual_value == Decimal("0.5")
+    QuotaDue.objects.all().delete()
+    late = ConversionFactor.objects.create(**factors, value=Decimal("0.6"), valid_from=MARCH)
+    check(date(2026, 12, 20))
+    assert usage(of_group).actual_value == Decimal("0.6")
+    late = ConversionFactor.objects.get(pk=late.pk)
+    late.valid_from = date(2026, 4, 1)
+    late.save()
+    check(date(2026, 12, 20))
+    assert usage(of_group).actual_value == Decimal("0.5"), "March has the factor before again"
 
 
 def test_a_quota_that_is_switched_off_or_deleted_leaves_no_alarm_open() -> None:
