@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('energy', '0010_charging_orders'),
+        ('energy', '0012_charging_stations'),
     ]
 
     operations = [
