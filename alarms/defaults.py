@@ -38,6 +38,13 @@ SOURCE_RULES: tuple[dict[str, Any], ...] = (
         "group": "OPS",
         "note": "连续正常达到规则的恢复时间后关闭",
     },
+    {
+        "source": "hooks",
+        "closing": "quiet",
+        "quiet_days": 7,
+        "group": "OPS",
+        "note": "恢复执行后关闭；7 天未再暂停（例如扩展已撤下）也关闭",
+    },
 )
 
 INHIBITION_RULES: tuple[dict[str, Any], ...] = (
@@ -60,7 +67,7 @@ POLICY: dict[str, Any] = {
 POLICY_STEPS: tuple[dict[str, Any], ...] = (
     {"after_minutes": 30, "minimum_severity": "critical", "by_route": True},
 )
-POLICY_SOURCES = ("quality.IQC", "quality.OQC", "energy*", "system")
+POLICY_SOURCES = ("quality.IQC", "quality.OQC", "energy*", "system", "hooks")
 """The delivery of messages itself has its own ways around what is broken, and no policy."""
 
 _RUNBOOK = "docs/runbooks.md"

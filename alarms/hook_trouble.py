@@ -21,7 +21,10 @@ def _key_of(point: HookPoint) -> str:
 
 
 def raise_for(point: HookPoint) -> None:
-    """Tell people that a point of the customer's hooks was paused: one alarm until it works again."""
+    """Tell people that a point of the customer's hooks was paused: one alarm until it works again.
+
+    One that goes on failing keeps its alarm up to date, so that the clock does not close it.
+    """
     link = reverse("admin:hooks_hookpoint_change", args=[point.pk])
     with transaction.atomic(), override(settings.LANGUAGE_CODE):
         services.raise_alarm(
@@ -37,6 +40,7 @@ def raise_for(point: HookPoint) -> None:
                 subject=f"hooks.point:{point.name}",
                 group=telling.EVERYBODY,
                 is_told=True,
+                is_continuing=True,
                 template="hook_paused",
                 variables={
                     "hook": point.name,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 hook_paused = Signal()
-"""Sent in the transaction that pauses a point, with `point` (a HookPoint); not for a pause that follows
-another one."""
+"""Sent in the transaction that pauses a point, or pauses it once more, with `point` (a HookPoint)."""
 
 hook_recovered = Signal()
 """Sent in the transaction in which a point that was paused has worked again, or was resumed by hand,

@@ -46,6 +46,7 @@ class SystemRule(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("负责人"),
+        help_text=_("空白：第一位运维人员"),
     )
     runbook = models.CharField(_("处置手册"), max_length=255, blank=True)
     opens_order = models.BooleanField(_("开工单"), default=True)

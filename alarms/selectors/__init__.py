@@ -31,6 +31,7 @@ from alarms.selectors.rooms import (
     silences_on,
     work_order,
     work_orders,
+    work_orders_on,
 )
 
 __all__ = [
@@ -66,4 +67,5 @@ __all__ = [
     "visible_to",
     "work_order",
     "work_orders",
+    "work_orders_on",
 ]

@@ -95,6 +95,12 @@ def work_orders(user: Viewer) -> QuerySet[WorkOrder]:
     return WorkOrder.objects.select_related("owner", "alarm").prefetch_related("steps")
 
 
+def work_orders_on(user: Viewer, alarm: Alarm) -> QuerySet[WorkOrder]:
+    """Return the work orders of an alarm, and those still open about the same thing (2 queries when read)."""
+    goes_on = Q(key=alarm.key, status=OrderStatus.OPEN)
+    return work_orders(user).filter(Q(alarm=alarm) | goes_on)
+
+
 def board(user: Viewer, *, at: datetime, is_mine: bool = False) -> Board:
     """Return the board: what is open, what is to be judged, what ended of late (2 queries)."""
     shown = work_orders(user).filter(

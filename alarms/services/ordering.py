@@ -82,6 +82,23 @@ def open_work_order(
     return order
 
 
+def go_on_with(alarm: Alarm, *, at: datetime | None = None) -> WorkOrder | None:
+    """Return the open order about what an alarm is about, after noting it there; None without any.
+
+    What comes back before it was worked off is no second piece of work.
+    """
+    order = WorkOrder.objects.filter(key=alarm.key, status=OrderStatus.OPEN).order_by("pk").first()
+    if order is None or order.alarm_id == alarm.pk:
+        return order
+    AlarmEvent.objects.create(
+        alarm=alarm,
+        at=at or clock.now(),
+        kind=AlarmEvent.Kind.ORDERED,
+        note=_("工单 %(order)s 仍在进行") % {"order": order},
+    )
+    return order
+
+
 def _locked(order: WorkOrder) -> WorkOrder:
     row = WorkOrder.objects.select_for_update().get(pk=order.pk)
     if not row.is_open:

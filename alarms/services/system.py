@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -213,12 +214,22 @@ def _switched_off(at: datetime) -> None:
             SystemState.objects.filter(pk__in=[row.pk for row in gone]).delete()
 
 
+def _responsible(rule: SystemRule) -> User | None:
+    """Return who owns what a rule raises: whom it names, else the first operator (administrators last)."""
+    if rule.owner is not None and rule.owner.is_active:
+        return rule.owner
+    return User.objects.with_perm("alarms.change_systemrule").order_by("is_superuser", "pk").first()
+
+
 def _order(rule: SystemRule, raised: raising.Raised, at: datetime) -> None:
+    """Open the work order of a new alarm, unless one about the same thing is still open."""
+    if ordering.go_on_with(raised.alarm, at=at):
+        return
     try:
         ordering.open_work_order(
             title=raised.alarm.title,
             alarm=raised.alarm,
-            owner=rule.owner,
+            owner=raised.alarm.owner,
             due_at=at + timedelta(hours=rule.due_hours),
             steps=defaults.SYSTEM_STEPS.get(rule.measure, ()),
             runbook=rule.runbook,
@@ -237,6 +248,7 @@ def request_of(rule: SystemRule, reading: Reading, *, is_continuing: bool = Fals
     """Return the alarm of a rule whose limit was passed for long enough."""
     where = f" {reading.instance}" if reading.instance else ""
     lasted = _("，持续 %(minutes)d 分钟") % {"minutes": rule.hold_minutes} if rule.hold_minutes else ""
+    responsible = _responsible(rule)
     lines = [
         _("%(value)s，限值 %(limit)s%(lasted)s")
         % {"value": _shown(rule, reading.value), "limit": _shown(rule, rule.limit), "lasted": lasted}
@@ -255,7 +267,7 @@ def request_of(rule: SystemRule, reading: Reading, *, is_continuing: bool = Fals
         labels={"measure": rule.measure, "instance": reading.instance},
         is_told=True,
         is_continuing=is_continuing,
-        owner_id=rule.owner_id,
+        owner_id=responsible.pk if responsible else None,
     )
 
 

@@ -78,7 +78,7 @@ def alarm(request: HttpRequest, pk: str) -> HttpResponse:
         "owners": selectors.possible_owners() if found.is_open else [],
         "can_act": user.has_perm("alarms.change_alarm"),
         "silences": selectors.silences_on(found, at=clock.now()) if found.is_open else [],
-        "orders": selectors.work_orders(user).filter(alarm=found),
+        "orders": selectors.work_orders_on(user, found),
         "messages_about": [
             (message, STATE_TONES[State(message.status)]) for message in selectors.messages_about(found)
         ]

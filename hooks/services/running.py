@@ -179,11 +179,10 @@ def _count(name: str, result: Result, now: datetime) -> None:
         return
     point.failures += 1
     point.last_failed_at, point.last_error = now, _storable(result.error or result.outcome)[:255]
-    is_first_pause = point.paused_until is None
     if point.failures >= policy.PAUSE_AFTER:
         point.paused_until = now + policy.PAUSE
     point.save(update_fields=["failures", "last_failed_at", "last_error", "paused_until"])
-    if point.paused_until is not None and is_first_pause:
+    if point.failures >= policy.PAUSE_AFTER:
         log.error("hook paused: point=%s failures=%d", name, point.failures)
         hook_paused.send_robust(sender=HookPoint, point=point)
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from alarms import defaults, metering, services
 from alarms.metering import Meter
 from alarms.models import Alarm, Measure, RequestMinute, SystemRule, SystemState, WorkOrder
-from alarms.services import system
+from alarms.services import ordering, system
 from notifications.models import Channel, Notification, Route, RouteStep
 from spc_site.models import Schedule, WorkerBeat
 from spc_site.supervise.processor import Processor
@@ -155,6 +156,41 @@ def test_a_busy_host_raises_after_three_minutes_and_recovers_after_three(setting
     assert order.steps.count() == len(defaults.SYSTEM_STEPS["processor"])
     titles = list(Notification.objects.order_by("pk").values_list("title", flat=True))
     assert titles == ["报警: 处理器繁忙 h1", "工单: 处理器繁忙 h1", "报警解除: 处理器繁忙 h1"]
+
+
+def test_what_comes_back_before_it_was_worked_off_is_one_order_of_an_operator_who_is_there(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    gone = builders.person("运维", first_name="走工")
+    gone.is_active = False
+    gone.save()
+    _rule("disk", owner=gone, hold_minutes=0, recover_minutes=0)
+    builders.superuser()
+    operator, _later = builders.person("运维", first_name="陈工"), builders.person("运维")
+    for minute, value in enumerate((99.0, 10.0, 99.0)):
+        readings = [system.Reading("", value)]
+        monkeypatch.setitem(system.MEASUREMENTS, "disk", lambda look, rule, readings=readings: readings)
+        system.watch(at=NOON + minute * MINUTE)
+    first, second = Alarm.objects.order_by("pk")
+    order = WorkOrder.objects.get()
+    assert (order.alarm, order.owner, second.owner) == (first, operator, operator)
+    assert "仍在进行" in second.events.get(kind="ordered").note
+    assert f"负责人：{operator.first_name}" in Notification.objects.filter(title="报警: 磁盘将满")[0].content
+    client.force_login(operator)
+    assert order.get_absolute_url() in client.get(second.get_absolute_url()).text
+
+    ordering.complete(_ticked(order, operator), user=operator, at=NOON + 3 * MINUTE)
+    monkeypatch.setitem(system.MEASUREMENTS, "disk", lambda look, rule: [])
+    system.watch(at=NOON + 4 * MINUTE)
+    monkeypatch.setitem(system.MEASUREMENTS, "disk", lambda look, rule: [system.Reading("", 99.0)])
+    system.watch(at=NOON + 5 * MINUTE)
+    assert WorkOrder.objects.count() == 2, "the first one is done"
+
+
+def _ticked(order: WorkOrder, user: User) -> WorkOrder:
+    for step in order.steps.all():
+        ordering.complete_step(step, user=user)
+    return order
 
 
 def test_silent_processes_raise_where_none_of_their_kind_lives() -> None:

@@ -174,7 +174,7 @@ def test_a_failing_event_is_tried_four_times_with_growing_pauses(child: Scripted
 
 
 @pytest.mark.django_db
-def test_five_failures_in_a_row_pause_the_point_and_tell_once(
+def test_five_failures_in_a_row_pause_the_point_and_every_pause_is_told_inside(
     child: Scripted, time: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
@@ -197,14 +197,14 @@ def test_five_failures_in_a_row_pause_the_point_and_tell_once(
         assert (point.failures, point.last_error) == (5, "boom \ufffd ?")
         assert not services.has_due()
         time.forward(minutes=10, seconds=1)
-        assert services.run_due() == 1  # the first failure after a pause pauses again, in silence
-        assert told == ["paused after 5"]
+        assert services.run_due() == 1  # the first failure after a pause pauses again
+        assert told == ["paused after 5", "paused after 6"]
 
         time.forward(minutes=10, seconds=1)
         child.outcome = Outcome.OK
         services.run_due()
         assert HookPoint.objects.get().paused_until is None
-        assert told == ["paused after 5", "recovered"]
+        assert told == ["paused after 5", "paused after 6", "recovered"]
     finally:
         events.hook_paused.disconnect(note_pause)
         events.hook_recovered.disconnect(note_recovery)

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from alarms import services
 from alarms.models import Alarm
 from hooks.models import EventState, HookEvent, HookPoint, Outcome
 from hooks.runner import Result
@@ -45,6 +46,23 @@ def test_a_pause_is_one_alarm_and_one_message_and_ends_with_the_next_success() -
     running.record(Result(outcome=Outcome.OK), point="on_quota_exceeded", event=None, began=timezone.now())
     raised.refresh_from_db()
     assert raised.status == "resolved"
+
+
+def test_the_alarm_of_a_package_that_was_taken_away_closes_by_itself_and_of_a_failing_one_does_not() -> None:
+    fail(5)
+    raised = Alarm.objects.get()
+    assert Alarm.objects.update(last_seen_at=timezone.now() - timedelta(days=8)) == 1
+    fail(1)  # the pause after the pause
+    assert services.close_quiet() == 0
+    raised.refresh_from_db()
+    assert (raised.occurrences, raised.value, raised.status) == (1, "6", "active")
+    assert Notification.objects.count() == 1
+
+    assert services.close_quiet(at=timezone.now() + timedelta(days=8)) == 1
+    raised.refresh_from_db()
+    assert raised.resolution == "quiet"
+    fail(1)
+    assert Alarm.objects.open().count() == 1, "failing again, it is raised again"
 
 
 def test_who_may_not_be_told_changes_nothing_for_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
