@@ -78,7 +78,7 @@ class ProposalForm(forms.Form):
         self, data: Any = None, *, failed: Sequence[tuple[int, str]], initial: dict[str, Any] | None = None
     ) -> None:
         everything = {"characteristics": [pk for pk, _name in failed]}
-        super().__init__(data, prefix="proposal", initial=everything | (initial or {}))
+        super().__init__(data, prefix="proposal", label_suffix="", initial=everything | (initial or {}))
         chosen = self.fields["characteristics"]
         assert isinstance(chosen, forms.TypedMultipleChoiceField)
         chosen.choices = failed

@@ -116,7 +116,12 @@ class ControlForm(forms.ModelForm):
     class Meta:
         model = DispositionControl
         fields = ("position", "control_id", "title", "kind", "is_required", "text")
-        widgets = {"text": forms.Textarea(attrs={"rows": 2, "cols": 44})}
+        widgets = {
+            "position": forms.NumberInput(attrs={"class": "vSmallIntegerField"}),
+            "control_id": forms.TextInput(attrs={"size": 18}),
+            "title": forms.TextInput(attrs={"size": 12}),
+            "text": forms.Textarea(attrs={"rows": 2, "cols": 34}),
+        }
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"].strip()
