@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -14,12 +14,24 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from approvals.choices import StartState
 from notifications.admin.audited import AuditedAdmin
 from quality import filling
-from quality.choices import DISPOSITION_TONES
+from quality.choices import DISPOSITION_TONES, DispositionState
 from quality.models import Disposition, DispositionControl, DispositionEvent, DispositionForm
 from quality.services import disposition_forms, dispositions
-from spc_site.admin import DASH, ReadOnlyAdmin, ReadOnlyInline, badge, badge_column, link, person_of
+from spc_site.admin import (
+    DASH,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    Tile,
+    badge,
+    badge_column,
+    link,
+    list_url,
+    person_of,
+    tiles,
+)
 from spc_site.errors import AppError
 
 _PROBLEMS_NAMED = 20
@@ -199,6 +211,25 @@ class DispositionFormAdmin(AuditedAdmin):
     def _say(self, request: HttpRequest, row: DispositionForm, problems: Sequence[str]) -> None:
         for problem in problems[:_PROBLEMS_NAMED]:
             self.message_user(request, f"{row}：{problem}", messages.WARNING)
+
+
+@tiles(order=104)
+def disposition_tiles(request: HttpRequest) -> Iterable[Tile]:
+    """Show how many dispositions wait for somebody, and of these how many could not be handed in."""
+    if not request.user.has_perm("quality.view_disposition"):
+        return
+    has_failed = models.Q(state=DispositionState.PROPOSED, outgoing__state=StartState.DEAD)
+    found = Disposition.objects.open().aggregate(
+        all=models.Count("pk"), failed=models.Count("pk", filter=has_failed)
+    )
+    failed = found["failed"]
+    yield Tile(
+        label=_("待批准的处置"),
+        value=found["all"],
+        tone="red" if failed else "blue" if found["all"] else "green",
+        note=_("%(count)d 份审批提交失败") % {"count": failed} if failed else _("提交正常"),
+        url=list_url(Disposition, state__in="proposed,awaiting"),
+    )
 
 
 __all__ = ["DispositionAdmin", "DispositionFormAdmin"]

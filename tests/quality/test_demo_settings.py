@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from quality import filling
 from quality.kinds import IQC, OQC
-from quality.models import Characteristic
+from quality.models import Characteristic, DispositionForm
 from quality.services import imports, judgement
 
 pytestmark = pytest.mark.django_db
@@ -17,8 +18,12 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 def test_the_setting_is_made_once_and_a_plants_own_stays() -> None:
     call_command("demo_settings", verbosity=0)
     Characteristic.objects.update(alarm_rules=[])
+    form = DispositionForm.objects.get()
+    assert filling.problems_of(list(form.controls.all())) == []
+    form.controls.update(text="{lot} {mark}")
     call_command("demo_settings", verbosity=0)
     assert Characteristic.objects.get().alarm_rules == []
+    assert {control.text for control in form.controls.all()} == {"{lot} {mark}"}
 
 
 def test_the_examples_show_every_kind_of_reason(settings, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -168,6 +168,24 @@ def test_events_that_overtake_the_answer_find_their_disposition_by_its_mark(
     assert OutgoingApproval.objects.get().state == "started"
 
 
+def test_events_that_overtake_the_number_of_a_form_without_a_mark_are_not_lost(
+    sandbox: SandboxServer, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form().controls.filter(control_id="Text-mark").delete()
+    row = propose(failed_report(), asker())
+    note_the_number = starting._succeed
+
+    def late(outgoing: OutgoingApproval, sp_no: str) -> None:
+        sandbox.approvals.act(sp_no, "agree")
+        hear(post)
+        note_the_number(outgoing, sp_no)
+
+    monkeypatch.setattr(starting, "_succeed", late)
+    starting.start_due()
+    row.refresh_from_db()
+    assert (row.state, told("concession_granted"), Alarm.objects.open().exists()) == ("granted", 1, False)
+
+
 def test_a_rule_that_lets_only_people_close_keeps_the_alarm_open(sandbox: SandboxServer, post: Post) -> None:
     SourceRule.objects.update_or_create(
         source="quality.IQC", defaults={"closing": "by_hand", "quiet_days": None}
@@ -257,7 +275,7 @@ def test_a_concession_needs_a_form_a_filled_one_and_a_person_whom_wecom_knows() 
 
 
 def test_a_form_that_wecom_refuses_can_be_mended_and_handed_in_again(
-    sandbox: SandboxServer, post: Post
+    sandbox: SandboxServer, post: Post, client: Client
 ) -> None:
     mapping = form()
     broken = mapping.controls.get(control_id="Textarea-why")
@@ -267,6 +285,10 @@ def test_a_form_that_wecom_refuses_can_be_mended_and_handed_in_again(
     starting.start_due()
     row = Disposition.objects.get()
     assert (row.state, row.has_failed_to_start, sandbox.approvals.forms()) == ("proposed", True, [])
+    client.force_login(user)
+    (tile,) = [one for one in client.get("/admin/").context["tiles"] if one.label == "待批准的处置"]
+    assert (tile.value, tile.tone, tile.note) == (1, "red", "1 份审批提交失败")
+    assert str(row.report) in client.get(tile.url).content.decode()
     assert "301025" in row.events.last().note
     broken.pk = None
     broken.save()
