@@ -13,6 +13,7 @@ from django.test import Client
 from accounts.services import issue_token
 from energy.models import ChargingOrder
 from energy.selectors.charging import ChargingUse, charging_uses
+from energy.services import charging
 from energy.services.charging import Order, store, store_many
 from hooks.models import HookEvent
 from spc_site.errors import AppError, Conflict
@@ -88,13 +89,34 @@ def test_plugs_and_local_days_are_summed_exactly(django_assert_num_queries: Any)
 
 
 def test_sums_of_very_many_orders_lose_nothing() -> None:
-    many = [
-        replace(DONE, order_number=f"N{n}", energy_kwh=Decimal("1234567.8901"), price=Decimal("0.07"))
-        for n in range(3000)
-    ]
-    store_many(many)
+    most = Decimal("99999999.9999")
+    store_many(
+        [replace(DONE, order_number=f"N{n}", energy_kwh=most, price=Decimal("0.07")) for n in range(1001)]
+    )
     (found,) = charging_uses(date(2026, 11, 21), date(2026, 11, 21))
-    assert (found.energy_kwh, found.price) == (3000 * Decimal("1234567.8901"), Decimal("210.00"))
+    assert (found.energy_kwh, found.price) == (1001 * most, Decimal("70.07"))  # a float has 15 digits
+
+
+def test_two_that_store_the_same_at_once_leave_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    real = charging.compare
+
+    def compare(orders: Any, *, lock: bool = False) -> Any:
+        compared = real(orders, lock=lock)
+        if not seen:
+            ChargingOrder.objects.create(
+                order_number="CD-1",
+                station="北",
+                plug="3-A",
+                started_at=BEGUN.started_at,
+                received_at=BEGUN.started_at,
+            )
+        seen.append(len(compared.begun))
+        return compared
+
+    monkeypatch.setattr(charging, "compare", compare)
+    store(DONE)
+    assert seen == [1, 1] and ChargingOrder.objects.get().energy_kwh == DONE.energy_kwh
 
 
 def test_the_api_takes_an_order_from_who_may() -> None:
