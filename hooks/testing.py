@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+from unittest import SkipTest
 
 from django.test import TestCase
 
@@ -61,9 +62,23 @@ def call(
 
 
 class HooksTestCase(TestCase):
-    """Tests of one customer's hooks: set `hooks` to the class."""
+    """Tests of one customer's hooks: set `hooks` to the class.
 
+    Where it is imported by its name, test runners find it beside its subclasses: it is no test itself.
+    """
+
+    __test__ = False
     hooks: ClassVar[type[CustomerHooks]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__test__ = True
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        if cls is HooksTestCase:
+            raise SkipTest("the base of a customer's tests")
+        super().setUpClass()
 
     def call(self, point: str, **changes: Any) -> Any:
         """Call one hook with the recorded payload; see `call`."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import unittest
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -73,6 +76,31 @@ class TestExample(testing.HooksTestCase):
     def test_a_change_of_a_payload_reaches_the_hook(self) -> None:
         with pytest.raises(ValueError, match=r"on_quota_exceeded\.actual_value"):
             self.call("on_quota_exceeded", actual_value="much")
+
+
+# --- the guide ----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_examples_of_the_guide_work_with_both_ways_of_finding_tests(
+    customer: Customer, settings: Any
+) -> None:
+    guide = (settings.BASE_DIR / "docs/hooks.md").read_text(encoding="utf-8")
+    package, tests = re.findall(r"```python\n(.*?)```", guide, flags=re.DOTALL)
+    name = customer(package, head="")
+    assert list(loader.current().wanted) == ["on_alarm_created"]
+    module = ModuleType("a_customers_tests")
+    exec(tests.replace("NAME", name), vars(module))  # noqa: S102  our own guide
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromModule(module).run(result)
+    assert (result.errors, result.failures, result.testsRun) == ([], [], 2)
+    found = [one for one in vars(module).values() if getattr(one, "__test__", False)]
+    assert [one.__name__ for one in found] == ["TestPlant"], "what pytest takes"
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_the_guide_names_every_point(point: str, settings: Any) -> None:
+    assert f"`{point}`" in (settings.BASE_DIR / "docs/hooks.md").read_text(encoding="utf-8")
 
 
 # --- fire_hook --------------------------------------------------------------------------------------
