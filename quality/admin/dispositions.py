@@ -129,7 +129,7 @@ class ControlForm(forms.ModelForm):
         model = DispositionControl
         fields = ("position", "control_id", "title", "kind", "is_required", "text")
         widgets = {
-            "position": forms.NumberInput(attrs={"class": "vSmallIntegerField"}),
+            "position": forms.TextInput(attrs={"size": 3, "inputmode": "numeric"}),
             "control_id": forms.TextInput(attrs={"size": 18}),
             "title": forms.TextInput(attrs={"size": 12}),
             "text": forms.Textarea(attrs={"rows": 2, "cols": 34}),

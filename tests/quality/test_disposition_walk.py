@@ -106,4 +106,4 @@ def test_a_concession_is_asked_for_granted_and_withdrawn(
     assert closed.events.last().note == f"让步接收 {handed_in.sp_no}"  # type: ignore[union-attr]
     page = phone.get(url).content.decode()
     assert "请停止放行并隔离剩余物料" in page
-    assert "处置 / 让步接收" in page
+    assert "另作处置" in page
