@@ -48,7 +48,7 @@ from alarms.services.raising import (
     recover,
 )
 from alarms.services.silencing import end_silence, hush_active, silence, silence_alarm
-from alarms.services.telling import Sifted, sift, tell, tell_released
+from alarms.services.telling import Sifted, owners_called, sift, tell, tell_released
 
 __all__ = [
     "AlarmRequest",
@@ -72,6 +72,7 @@ __all__ = [
     "hush_active",
     "open_keys",
     "open_work_order",
+    "owners_called",
     "prompt_due",
     "raise_alarm",
     "raise_alarms",

@@ -443,6 +443,18 @@ def _common_label(alarms: Sequence[Alarm], name: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def owners_called(alarms: Iterable[Alarm]) -> tuple[str, ...]:
+    """Return the userids of those who own alarms, each once, for whoever words its own messages.
+
+    One query, none where nobody owns any.
+    """
+    owners = list(dict.fromkeys(alarm.owner_id for alarm in alarms if alarm.owner_id))
+    if not owners:
+        return ()
+    people = User.objects.select_related("profile").in_bulk(owners)
+    return tuple(userid for owner in owners if (userid := userid_of(people.get(owner))))
+
+
 def userid_of(user: User | None) -> str:
     """Return whom a message calls for a person; empty where there is no userid."""
     profile = getattr(user, "profile", None)

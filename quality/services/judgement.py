@@ -292,7 +292,8 @@ def _tell(
     sifted = alarms.sift([alarm_of[messages.alarm_key(entry)] for entry in told], at=at)
     loud = [entry for entry in told if messages.alarm_key(entry) not in sifted.withheld_keys]
     if loud:
-        notify(_event(kind, report, loud, trigger=trigger))
+        event = _event(kind, report, loud, trigger=trigger)
+        notify(replace(event, mentions=alarms.owners_called(sifted.heard)))
     if len(loud) < len(told):  # kept as not sent, so that the log shows what a silence withheld
         why = sifted.withheld[0][1]
         quiet = [entry for entry in told if messages.alarm_key(entry) in sifted.withheld_keys]

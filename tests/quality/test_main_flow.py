@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db.models import F
 
+from accounts.models import Profile
+from alarms import services as alarms
 from alarms.models import Alarm, AlarmStatus
 from notifications.choices import State
 from notifications.models import Notification
@@ -169,6 +172,21 @@ def test_a_hand_edit_is_judged_at_once_and_told_once(
     assert row.content.startswith("### IQC 异常\n- **供应商**: ")
     assert row.content.endswith(f"https://spc.example.com/IQC/{report.pk}/{entry.pk})")
     assert Alarm.objects.open().count() == 1
+
+
+def test_who_has_taken_the_alarm_on_is_called_when_it_is_still_abnormal(
+    admin_user: User, django_assert_num_queries: Any
+) -> None:
+    report = _report(内径=BAD)
+    judgement.judge_due()
+    Profile.objects.create(user=admin_user, wecom_userid="lin.qc")
+    alarms.acknowledge(Alarm.objects.get(), user=admin_user)
+    change_values(_current(report, "内径"), text="\t".join([*BAD[:-1], "10.30"]), user=admin_user)
+    first, second = Notification.objects.order_by("pk")
+    assert "<@lin.qc>" not in first.content
+    assert second.content.endswith("<@lin.qc>")
+    with django_assert_num_queries(0):
+        assert alarms.owners_called([Alarm()]) == ()
 
 
 def test_the_same_text_again_changes_nothing(admin_user: User) -> None:
