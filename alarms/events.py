@@ -15,7 +15,7 @@ from django.conf import settings
 from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 
-from alarms import hooked
+from alarms import cards, hooked
 from alarms.models import Alarm
 from notifications import sources
 from notifications.events import declare
@@ -84,7 +84,7 @@ def _moment(at: datetime | None) -> str:
 
 
 def announce(signal: Signal, alarms: Iterable[Alarm], **more: Any) -> None:
-    """Tell the other rooms of each alarm, and the customer's hooks of all; free where nobody listens."""
+    """Tell the other rooms of each alarm, the customer's hooks of all, and the cards that show them."""
     alarms = list(alarms)
     if signal.has_listeners(Alarm):
         for alarm in alarms:
@@ -93,3 +93,5 @@ def announce(signal: Signal, alarms: Iterable[Alarm], **more: Any) -> None:
         hooked.fire_created(alarms)
     elif signal is alarm_resolved:
         hooked.fire_resolved(alarms, **more)
+    if signal in (alarm_acknowledged, alarm_resolved):
+        cards.show(alarms)

@@ -29,9 +29,10 @@ def recover_on_trouble_ended(sender: type[Trouble], trouble: Trouble, **kwargs: 
 
 
 @receiver(card_clicked, dispatch_uid="alarms.acknowledge_on_card_clicked")
-def acknowledge_on_card_clicked(sender: type[Any], key: str, user_id: str, **kwargs: Any) -> None:
-    if (pk := services.alarm_of_card(key)) is not None:
-        services.acknowledge_from_card(pk, user_id)
+def acknowledge_on_card_clicked(
+    sender: type[Any], key: str, user_id: str, task_id: str, response_code: str, **kwargs: Any
+) -> None:
+    services.press(key, user_id, task_id=task_id, response_code=response_code)
 
 
 @receiver(hook_paused, dispatch_uid="alarms.raise_on_hook_paused")

@@ -41,10 +41,14 @@ def channel_names() -> dict[str, str]:
 
 
 class Style(models.TextChoices):
-    """How a channel writes: with WeCom's marks, or as the text that remains without them."""
+    """How a channel writes: with WeCom's marks, or as the text that remains without them.
+
+    A card is for messages that have a button, on the channel that has cards; all others are Markdown.
+    """
 
     MARKDOWN = "markdown", "Markdown"
     PLAIN = "plain", _("纯文本")
+    CARD = "card", _("按钮卡片")
 
 
 class Overflow(models.TextChoices):
@@ -52,6 +56,16 @@ class Overflow(models.TextChoices):
 
     SPLIT = "split", _("分成几条")
     FILE = "file", _("摘要加文件")
+
+
+class CodeState(models.TextChoices):
+    """What a code that can change a card is used for."""
+
+    KEPT = "kept", _("留用")
+    DUE = "due", _("待更新")
+    DONE = "done", _("已更新")
+    SPARED = "spared", _("已有更新的内容")
+    DEAD = "dead", _("未能更新")
 
 
 class VariableType(models.TextChoices):

@@ -56,7 +56,7 @@ def for_template(
 ) -> list[Hint]:
     """Return the remarks on a template and on what it yields, in the order of their weight."""
     found = [*_addresses(filled), *_calls(content, filled, style)]
-    if style == Style.MARKDOWN:
+    if style in (Style.MARKDOWN, Style.CARD):
         found += _not_shown(content)
     found.sort(key=lambda hint: hint.tone == INFO)
     used = {*rendering.names(title), *rendering.names(content)}
@@ -89,7 +89,7 @@ def _calls(content: str, filled: str, style: str) -> Iterator[Hint]:
     rung = texts.mentioned(filled)
     if rung and style == Style.PLAIN:
         yield Hint(INFO, _("纯文本不认 <@userid>：由提醒名单通知 %(names)s") % {"names": "、".join(rung)})
-    elif rung and style != Style.MARKDOWN:
+    elif rung and style not in (Style.MARKDOWN, Style.CARD):
         yield Hint(INFO, _("这里不能提醒到人：%(names)s 只显示名字") % {"names": "、".join(rung)})
     for name in dict.fromkeys(_LOUD.findall(_without_links(content))):
         yield Hint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notifications import media, monitoring
-from notifications.services import bulk, retention
+from notifications.services import bulk, cards, retention
 from notifications.services.delivery import deliver_due, has_due, oldest_due
 from notifications.services.floods import tell
 from notifications.services.health import check_due_channels
@@ -58,6 +58,18 @@ def resend_due_job() -> int:
 def check_channels_job() -> int:
     """Check the channels whose turn it is."""
     return check_due_channels()
+
+
+@doorbell(name="notifications.cards", queue="notify", is_due=cards.has_due)
+def update_cards_job() -> int:
+    """Have cards say in WeCom what became of them."""
+    return cards.update_due()
+
+
+@every(seconds=3600, name="notifications.card_codes")
+def forget_card_codes_job() -> int:
+    """Delete the codes that can change nothing any more."""
+    return cards.forget_old()
 
 
 @every(seconds=3600, name="notifications.attachments")

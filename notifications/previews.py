@@ -6,18 +6,20 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, override
 
 from notifications import channels, hints, rendering, texts, uploads
 from notifications import variables as declarations
 from notifications.channels.sms import segments, text_of
+from notifications.channels.wechat_api import has_callback
 from notifications.choices import ChannelCode, Style
 from notifications.hints import INFO, WARNING, Hint
 from notifications.models import NotificationTemplate
 from notifications.services import templates
-from wecom import app, markdown, robot
+from wecom import app, cards, markdown, robot
 from wecom.errors import PayloadError
 from wecom.payloads import Payload, byte_length
 
@@ -45,6 +47,7 @@ LOOKS = (
     Look(ChannelCode.WECHAT_BOT, Style.PLAIN, gettext_lazy("群机器人 · 纯文本"), robot.TEXT_LIMIT),
     Look(ChannelCode.WECHAT_API, Style.MARKDOWN, gettext_lazy("应用消息 · Markdown"), app.CONTENT_LIMIT),
     Look(ChannelCode.WECHAT_API, Style.PLAIN, gettext_lazy("应用消息 · 纯文本"), app.CONTENT_LIMIT),
+    Look(ChannelCode.WECHAT_API, Style.CARD, gettext_lazy("应用消息 · 按钮卡片")),
     Look(ChannelCode.EMAIL, "", gettext_lazy("电子邮件")),
     Look(ChannelCode.SMS, "", gettext_lazy("短信")),
 )
@@ -106,7 +109,8 @@ def of_template(
     if text.problem:
         # With the samples the problems say the same, and where.
         return Preview(look, problems=problems or (text.problem,))
-    parts = _parts(text.title, text.content, look)
+    button = _sample_button(template.language) if template.with_button else None
+    parts = _parts(text.title, text.content, look, button)
     remarks = hints.for_template(
         template.title_template,
         template.content_template,
@@ -116,6 +120,9 @@ def of_template(
     )
     if len(parts) > 1 and look.limit:
         remarks.insert(0, _too_long(text, look, len(parts)))
+    if look.style == Style.CARD and not (button and has_callback()):
+        words = _("没有受理按钮") if button is None else _("没有设置回调，不能用按钮卡片")
+        remarks.insert(0, Hint(INFO, _("%(why)s，仍写 Markdown") % {"why": words}))
     if look.channel == ChannelCode.SMS:
         count = segments(text_of(text.title, text.content))
         remarks.insert(0, Hint(INFO, _("按 %(count)d 条短信计费") % {"count": count}))
@@ -138,12 +145,17 @@ def _too_long(text: templates.Text, look: Look, count: int) -> Hint:
     )
 
 
-def _parts(title: str, content: str, look: Look) -> tuple[Part, ...]:
+def _sample_button(language: str) -> channels.Button:
+    with override(language or settings.LANGUAGE_CODE):
+        return channels.Button(_("受理"), "preview", settings.FRONTEND_URL)
+
+
+def _parts(title: str, content: str, look: Look, button: channels.Button | None) -> tuple[Part, ...]:
     """Return what the channel itself would send; the text alone where none is connected."""
     driver = channels.driver_for(look.channel)
     if driver is None:
         return (_part(texts.headed(title, content), look.style),)
-    form = channels.Form(style=look.style) if look.style else channels.Form()
+    form = channels.Form(style=look.style or Style.MARKDOWN, button=button)
     return tuple(of_payload(one) for one in driver.compose(title, content, SAMPLE_TARGET, form))
 
 
@@ -155,6 +167,9 @@ def of_payload(payload: str) -> Part:
         return _part(payload, Style.MARKDOWN)
     if (file := uploads.reference(payload)) is not None:
         return Part(html=f'<div class="md-line">📎 {html.escape(file.name)}</div>', size_bytes=0)
+    inner = frozen.data.get(frozen.msgtype)
+    if frozen.msgtype == "template_card" and isinstance(inner, dict):
+        return Part(cards.to_html(inner), size_bytes=byte_length(payload))
     is_plain = frozen.msgtype in _PLAIN or frozen.data[frozen.msgtype].get("style") == Style.PLAIN
     return _part(frozen.content, Style.PLAIN if is_plain else Style.MARKDOWN)
 

@@ -30,6 +30,17 @@ PERSONAL_CHANNELS: tuple[str, ...] = (
 _SEPARATORS = re.compile(r"[,，、;；\n]")
 
 
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What a reader may do at once, where a channel has buttons.
+
+    `key` comes back when it is pressed; `text` are its words by language.
+    """
+
+    key: str
+    text: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that people should be told: what happened, what to say, to whom without routes.
@@ -37,7 +48,8 @@ class Event:
     The text is `title` and `content` in the sender's own markup, or `template` with
     `variables`. `channel` and `target` are where it goes when no route matches; blank means
     the template's channel and `group`. `picture` draws what happened (file name and bytes, or
-    None); it is called only for a template that wants a picture. An alarm's (`is_alarm`)
+    None); it is called only for a template that wants a picture. `button` likewise is there for a
+    template that wants one, and for a text without template. An alarm's (`is_alarm`)
     priority 1 is never withheld by the limits against flooding. `mentions` are userids that the
     message calls in a group, beside those of its route. `withheld` is the reason (`silenced`,
     `inhibited`) for which it must not go, `withheld_by` what says so: its rows are kept as not sent.
@@ -67,6 +79,7 @@ class Event:
     withheld_by: str = ""
     attachments: tuple[Any, ...] = ()
     picture: Callable[[], tuple[str, bytes] | None] | None = None
+    button: Button | None = None
 
 
 # --- matching -------------------------------------------------------------------------------

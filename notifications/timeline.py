@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from notifications import safety
 from notifications.causes import ADVICE, REASON_ADVICE, Cause, cause_of
-from notifications.choices import Reason, State, channel_names
+from notifications.choices import CodeState, Reason, State, channel_names
 from notifications.credentials import labels
 from notifications.models import DeliveryAttempt, Notification, NotificationEvent
 from notifications.policy import Decision
@@ -141,6 +141,7 @@ def _steps(row: Notification) -> Iterator[Step]:
     attempts = list(row.attempts.order_by("number"))
     yield from _attempts(attempts)
     yield from _events(row.events.select_related("actor").order_by("at", "pk"))
+    yield from _cards(row)
     yield from _now_or_end(row)
 
 
@@ -209,6 +210,24 @@ def _attempts(attempts: Iterable[DeliveryAttempt], *, prefix: str = "") -> Itera
             details.append(f"{Cause(cause).label}：{ADVICE[cause]}")
         title = _("第 %(number)d 次发送：%(outcome)s") % {"number": attempt.number, "outcome": outcome}
         yield Step(attempt.started_at, prefix + title, str(tone), tuple(filter(None, details)))
+
+
+_CODES = {
+    CodeState.DUE: (gettext_lazy("卡片待更新"), "amber"),
+    CodeState.DONE: (gettext_lazy("卡片已更新"), "green"),
+    CodeState.DEAD: (gettext_lazy("卡片未能更新"), "red"),
+}
+
+
+def _cards(row: Notification) -> Iterator[Step]:
+    """Yield what the card of a message was made to say; one query, none for a message without button."""
+    if not row.button:
+        return
+    for code in row.card_codes.filter(state__in=_CODES).defer("code").order_by("said_at", "pk"):
+        title, tone = _CODES[CodeState(code.state)]
+        who = _("只给 %(user)s") % {"user": code.user} if code.user else ""
+        details = tuple(filter(None, (code.notice, who, code.error)))
+        yield Step(code.ended_at or code.said_at or row.created_at, str(title), tone, details)
 
 
 _EVENTS = {

@@ -206,7 +206,16 @@ class App:
         """Send a frozen message; recipients whom WeCom names as invalid make the outcome partial."""
         reply = self.call("message/send", payload.json)
         outcome = partly(reply.outcome, _missed(reply.data))
-        return replace(outcome, message_id=str(reply.data.get("msgid", "")))
+        code = reply.data.get("response_code")
+        return replace(
+            outcome,
+            message_id=str(reply.data.get("msgid", "")),
+            response_code=code if isinstance(code, str) else "",
+        )
+
+    def update_card(self, request: str) -> Outcome:
+        """Change a card that was sent; the request is that of `wecom.cards.update`."""
+        return self.call("message/update_template_card", request).outcome
 
     def upload_media(self, filename: str, data: bytes, *, media_type: str = "file") -> Upload:
         """Upload a file or picture; every application of the company can send it for three days."""

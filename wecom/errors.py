@@ -10,7 +10,7 @@ context-dependent rows (40001, the length errors) are decided in `judge`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -66,7 +66,7 @@ class Outcome:
     """What one call to WeCom came to.
 
     No field ever holds a key, a token or a URL with one; `raw_excerpt` is the beginning of the answer
-    with secrets masked.
+    with secrets masked. `response_code` changes the card that was sent, once.
     """
 
     kind: Kind
@@ -82,6 +82,7 @@ class Outcome:
     retry_after_s: float | None = None
     missed: tuple[str, ...] = ()
     message_id: str = ""
+    response_code: str = field(default="", repr=False)
 
     @property
     def ok(self) -> bool:

@@ -14,18 +14,10 @@ tells people, once per new alarm and per escalation, one message for each `group
 Who words its own messages asks `sift(alarms)` first and passes `Event(withheld=…, withheld_by=…)`.
 """
 
+from alarms.cards import alarm_of_card, button_of, card_key
 from alarms.models import Resolution
 from alarms.services import system
-from alarms.services.acting import (
-    CardAnswer,
-    acknowledge,
-    acknowledge_from_card,
-    alarm_of_card,
-    assign,
-    card_key,
-    explain,
-    resolve,
-)
+from alarms.services.acting import acknowledge, assign, explain, resolve
 from alarms.services.closing import close_quiet
 from alarms.services.deciding import record_decision
 from alarms.services.escalating import prompt_due
@@ -38,6 +30,7 @@ from alarms.services.ordering import (
     open_work_order,
     remind_overdue,
 )
+from alarms.services.pressing import CardAnswer, acknowledge_from_card, press
 from alarms.services.raising import (
     AlarmRequest,
     Raised,
@@ -60,6 +53,7 @@ __all__ = [
     "acknowledge_from_card",
     "alarm_of_card",
     "assign",
+    "button_of",
     "cancel_work_order",
     "card_key",
     "check_due_effects",
@@ -73,6 +67,7 @@ __all__ = [
     "open_keys",
     "open_work_order",
     "owners_called",
+    "press",
     "prompt_due",
     "raise_alarm",
     "raise_alarms",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -98,47 +97,3 @@ def resolve(alarm: Alarm, *, user: User, note: str = "", at: datetime | None = N
         return ["status", "resolved_at", "resolution", "withheld"]
 
     return _act(alarm, change, AlarmEvent.Kind.RESOLVED, user=user, note=note, at=at)
-
-
-_CARD = "alarm.acknowledge:"
-
-
-def card_key(alarm: Alarm) -> str:
-    """Return the `EventKey` of the button that acknowledges an alarm on a WeCom card."""
-    return f"{_CARD}{alarm.pk}"
-
-
-def alarm_of_card(key: str) -> int | None:
-    """Return which alarm a pressed button means; None for the button of something else."""
-    prefix, pk = key[: len(_CARD)], key[len(_CARD) :]
-    return int(pk) if prefix == _CARD and pk.isdecimal() and pk.isascii() else None
-
-
-@dataclass(frozen=True, slots=True)
-class CardAnswer:
-    """What the card of an alarm says after somebody pressed its button."""
-
-    text: str
-    is_acknowledged: bool
-
-
-def acknowledge_from_card(alarm_pk: int, userid: str, *, at: datetime | None = None) -> CardAnswer:
-    """Take an alarm on for the person with this WeCom userid; pressing again changes nothing.
-
-    Nothing is raised: the answer says in words why it was not done. Who pressed must be a known,
-    active person whose role lets them work on alarms.
-    """
-    user = User.objects.filter(profile__wecom_userid=userid.strip().lower(), is_active=True).first()
-    if user is None or not user.has_perm("alarms.change_alarm"):
-        return CardAnswer(_("您没有受理报警的权限。"), is_acknowledged=False)
-    alarm = Alarm.objects.select_related("owner").filter(pk=alarm_pk).first()
-    if alarm is None:
-        return CardAnswer(_("此报警已不存在。"), is_acknowledged=False)
-    try:
-        alarm = acknowledge(alarm, user=user, at=at)
-    except Conflict as refusal:
-        alarm.refresh_from_db()
-        if not alarm.is_open:
-            return CardAnswer(refusal.message, is_acknowledged=False)
-    words = {"person": name_of(alarm.owner)}
-    return CardAnswer(_("已由 %(person)s 受理") % words, is_acknowledged=True)

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from alarms import matching
+from alarms.cards import button_of
 from alarms.models import SEVERITY_ORDER, Alarm, AlarmEvent, AlarmStatus, InhibitionRule, Severity, Silence
 from notifications import monitoring, rendering
 from notifications.choices import ChannelCode
@@ -368,6 +369,7 @@ def event_of(
         subject=first.subject if len(alarms) == 1 else "",
         link=link[:255],
         mentions=tuple(owners) if occasion is not RESOLVED else (),
+        button=button_of(first) if len(alarms) == 1 and occasion is not RESOLVED else None,
     )
 
 

@@ -60,6 +60,7 @@ class TemplateForm(forms.ModelForm):
             "content_template",
             "variables",
             "with_picture",
+            "with_button",
         )
         widgets = {
             "title_template": forms.TextInput(attrs={"class": "vLargeTextField"}),
@@ -149,7 +150,7 @@ class TemplateAdmin(AuditedAdmin):
                 "fields": (
                     ("template_name", "language"),
                     "label",
-                    ("channel", "with_picture"),
+                    ("channel", "with_picture", "with_button"),
                     "title_template",
                     "content_template",
                 )
@@ -409,6 +410,7 @@ def _draft_of(form: TemplateForm) -> NotificationTemplate:
         if name in form.fields and (value := form[name].value()) is not None:
             setattr(draft, name, str(value).replace("\r\n", "\n"))
     draft.with_picture = bool(form["with_picture"].value())
+    draft.with_button = bool(form["with_button"].value())
     rows = form["variables"].value() or []
     draft.variables = {one.name: {"type": one.type, "sample": one.sample} for one in rows}
     return draft

@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from notifications.channels.base import (
+    Button,
     Credential,
     Driver,
     Form,
@@ -23,6 +24,7 @@ from notifications.channels.base import (
 )
 
 __all__ = [
+    "Button",
     "Credential",
     "Driver",
     "Form",

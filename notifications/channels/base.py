@@ -23,8 +23,9 @@ class Result:
     """One try: what it means, and what the other side said.
 
     `receipt` is the other side's number of the message, `missed` the recipients that it named as
-    not reached, `wait_s` the rest that it asked for. `is_repeatable`: the other side recognises
-    the same payload when it comes again, so that a lost answer may be asked for without a double.
+    not reached, `wait_s` the rest that it asked for, `card_code` what can change the card that was
+    sent. `is_repeatable`: the other side recognises the same payload when it comes again, so that a
+    lost answer may be asked for without a double.
     """
 
     decision: Decision
@@ -37,6 +38,7 @@ class Result:
     missed: tuple[str, ...] = ()
     wait_s: float | None = None
     is_repeatable: bool = False
+    card_code: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,24 @@ def credential_name(code: str, *secrets: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """What a reader can press: its words, the `key` that comes back then, and the page behind it all."""
+
+    text: str
+    key: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """How the plant wants the messages of a channel: its switches from the `Channel` row."""
+    """How the plant wants the messages of a channel: its switches from the `Channel` row.
+
+    `button` is that of the message at hand; a channel without buttons leaves it out.
+    """
 
     style: str = Style.MARKDOWN
     overflow: str = Overflow.SPLIT
+    button: Button | None = None
 
 
 @dataclass(frozen=True, slots=True)

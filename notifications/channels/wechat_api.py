@@ -14,7 +14,9 @@ known here and not counted.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +28,7 @@ from notifications import media, texts, uploads
 from notifications.channels._outcomes import from_outcome
 from notifications.channels._targets import LENGTH, in_lots, names_in
 from notifications.channels.base import (
+    Button,
     Credential,
     Driver,
     Form,
@@ -43,9 +46,12 @@ from notifications.tokens import RowTokenStore
 from spc_site import clock
 from spc_site.sealed import masked
 from wecom import app as protocol
+from wecom import cards
 from wecom.app import App, Recipients
 from wecom.errors import Action, Outcome, PayloadError
 from wecom.payloads import Payload
+
+log = logging.getLogger("notifications.wechat_api")
 
 MEMBER_LIMITS = ((30, 61.0), (1000, 3601.0))
 """Messages for one member and the seconds they are counted over; one second is for the way."""
@@ -66,6 +72,7 @@ _DECISIONS = {
 
 _NOBODY = frozenset({40003, 60111, 60021, 46004, 81013, 82001, 60011, 50002})
 """Codes that say: none of the recipients can be reached."""
+_TASK_ID_USED = 42014
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,14 @@ class WechatApi(Driver):
     def compose(
         self, title: str, content: str, target: str, form: Form, attachments: Sequence[Attachment] = ()
     ) -> list[str]:
-        """Return one frozen payload per message: content, recipients and duplicate check."""
+        """Return one frozen payload per message: content, recipients and duplicate check.
+
+        A card stands for the whole text, however long that is: it is the beginning, and opens the page.
+        """
+        if form.style == Style.CARD and form.button is not None and has_callback():
+            card = _card(title, content, target, form.button)
+            if card is not None:
+                return [card, *uploads.attached(attachments, image_limit=protocol.IMAGE_LIMIT)]
         written = texts.write(
             title, content, style=form.style, overflow=form.overflow, limit=protocol.CONTENT_LIMIT
         )
@@ -257,6 +271,22 @@ def application() -> Application:
     )
 
 
+def has_callback() -> bool:
+    """Say whether a click can be heard: WeCom refuses a card with buttons where it cannot tell us."""
+    return bool(settings.WECHAT_CALLBACK_TOKEN and settings.WECHAT_CALLBACK_AES_KEY)
+
+
+def _card(title: str, content: str, target: str, button: Button) -> str | None:
+    """Return a message as a card, None where no card can hold it."""
+    pressed = cards.Button(text=button.text, key=button.key)
+    try:
+        card = cards.from_markdown(title, content, buttons=[pressed], url=button.url)
+        return _frozen(cards.button_card(card, uuid.uuid4().hex), target).json
+    except PayloadError as error:
+        log.warning("a message is not sent as a card: %s", error)
+        return None
+
+
 def _frozen(body: protocol.Body, target: str, agent_id: int | None = None) -> Payload:
     """Freeze a body with its recipients; a target that names nobody leaves them empty."""
     agent_id = settings.WECHAT_AGENT_ID if agent_id is None else agent_id
@@ -283,10 +313,15 @@ def _result(outcome: Outcome) -> Result:
         reason = Reason.RECIPIENT
     else:
         reason = Reason.REFUSED
+    found = from_outcome(outcome, _DECISIONS)
+    if outcome.errcode == _TASK_ID_USED:
+        # The number is random and ours alone: an earlier try of this very card has arrived.
+        found = replace(found, decision=Decision.SENT)
     return replace(
-        from_outcome(outcome, _DECISIONS),
+        found,
         reason=reason,
         receipt=outcome.message_id[:128],
         missed=outcome.missed,
+        card_code=outcome.response_code,
         is_repeatable=True,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from notifications.defaults.words import Sample, Words, both, lines, link, number, text, time
+from notifications.defaults.words import Sample, Words, both, lines, link, number, text, time, with_button
 
 _ALARM: dict[str, Sample] = {
     "title": text("活塞环 内径 超差", "Piston ring bore out of specification"),
@@ -42,49 +42,53 @@ _ORDER: dict[str, Sample] = {
 }
 
 ALARMS: tuple[dict[str, Any], ...] = (
-    *both(
-        "alarm_raised",
-        Words(
-            "报警产生",
-            "报警: {title}",
-            "### 报警: {title}\n"
-            '> 级别：<font color="warning">{severity}</font>\n'
-            "> 时间：{triggered_at}\n"
-            "{facts}\n"
-            "[受理]({url})",
-        ),
-        Words(
-            "Alarm raised",
-            "Alarm: {title}",
-            "### Alarm: {title}\n"
-            '> Severity: <font color="warning">{severity}</font>\n'
-            "> Time: {triggered_at}\n"
-            "{facts}\n"
-            "[Acknowledge]({url})",
-        ),
-        **_ALARM,
+    *with_button(
+        both(
+            "alarm_raised",
+            Words(
+                "报警产生",
+                "报警: {title}",
+                "### 报警: {title}\n"
+                '> 级别：<font color="warning">{severity}</font>\n'
+                "> 时间：{triggered_at}\n"
+                "{facts}\n"
+                "[受理]({url})",
+            ),
+            Words(
+                "Alarm raised",
+                "Alarm: {title}",
+                "### Alarm: {title}\n"
+                '> Severity: <font color="warning">{severity}</font>\n'
+                "> Time: {triggered_at}\n"
+                "{facts}\n"
+                "[Acknowledge]({url})",
+            ),
+            **_ALARM,
+        )
     ),
-    *both(
-        "alarm_worsened",
-        Words(
-            "报警加重",
-            "报警加重: {title}",
-            "### 报警加重: {title}\n"
-            '> 级别：<font color="warning">{severity}</font>\n'
-            "> 产生：{triggered_at}\n"
-            "{facts}\n"
-            "[受理]({url})",
-        ),
-        Words(
-            "Alarm got worse",
-            "Alarm got worse: {title}",
-            "### Alarm got worse: {title}\n"
-            '> Severity: <font color="warning">{severity}</font>\n'
-            "> Raised: {triggered_at}\n"
-            "{facts}\n"
-            "[Acknowledge]({url})",
-        ),
-        **_ALARM,
+    *with_button(
+        both(
+            "alarm_worsened",
+            Words(
+                "报警加重",
+                "报警加重: {title}",
+                "### 报警加重: {title}\n"
+                '> 级别：<font color="warning">{severity}</font>\n'
+                "> 产生：{triggered_at}\n"
+                "{facts}\n"
+                "[受理]({url})",
+            ),
+            Words(
+                "Alarm got worse",
+                "Alarm got worse: {title}",
+                "### Alarm got worse: {title}\n"
+                '> Severity: <font color="warning">{severity}</font>\n'
+                "> Raised: {triggered_at}\n"
+                "{facts}\n"
+                "[Acknowledge]({url})",
+            ),
+            **_ALARM,
+        )
     ),
     *both(
         "alarm_digest",
@@ -113,31 +117,33 @@ ALARMS: tuple[dict[str, Any], ...] = (
         ),
         url=link("/alarms/"),
     ),
-    *both(
-        "alarm_escalated",
-        Words(
-            "报警无人受理",
-            "报警无人受理: {title}",
-            "### 报警无人受理: {title}\n"
-            '> <font color="warning">{minutes} 分钟无人受理</font>，第 {level} 级\n'
-            "> 级别：{severity}\n"
-            "> 产生：{triggered_at}\n"
-            "{facts}\n"
-            "[受理]({url})",
-        ),
-        Words(
-            "Alarm that nobody acknowledged",
-            "Nobody acknowledged: {title}",
-            "### Nobody acknowledged: {title}\n"
-            '> <font color="warning">Nobody acknowledged it for {minutes} minutes</font>, step {level}\n'
-            "> Severity: {severity}\n"
-            "> Raised: {triggered_at}\n"
-            "{facts}\n"
-            "[Acknowledge]({url})",
-        ),
-        **_ALARM,
-        **_WAITING,
-        level=number("2"),
+    *with_button(
+        both(
+            "alarm_escalated",
+            Words(
+                "报警无人受理",
+                "报警无人受理: {title}",
+                "### 报警无人受理: {title}\n"
+                '> <font color="warning">{minutes} 分钟无人受理</font>，第 {level} 级\n'
+                "> 级别：{severity}\n"
+                "> 产生：{triggered_at}\n"
+                "{facts}\n"
+                "[受理]({url})",
+            ),
+            Words(
+                "Alarm that nobody acknowledged",
+                "Nobody acknowledged: {title}",
+                "### Nobody acknowledged: {title}\n"
+                '> <font color="warning">Nobody acknowledged it for {minutes} minutes</font>, step {level}\n'
+                "> Severity: {severity}\n"
+                "> Raised: {triggered_at}\n"
+                "{facts}\n"
+                "[Acknowledge]({url})",
+            ),
+            **_ALARM,
+            **_WAITING,
+            level=number("2"),
+        )
     ),
     *both(
         "alarm_resolved",
@@ -162,28 +168,30 @@ ALARMS: tuple[dict[str, Any], ...] = (
         **_ALARM,
         **_OVER,
     ),
-    *both(
-        "alarm_reminder",
-        Words(
-            "报警提醒",
-            "报警未处理: {title}",
-            "### 报警未处理: {title}\n"
-            '> 已 <font color="warning">{minutes} 分钟</font>，状态：{status}\n'
-            "> 产生：{triggered_at}\n"
-            "{facts}\n"
-            "[处理]({url})",
-        ),
-        Words(
-            "Alarm reminder",
-            "Alarm still open: {title}",
-            "### Alarm still open: {title}\n"
-            '> For <font color="warning">{minutes} minutes</font>, state: {status}\n'
-            "> Raised: {triggered_at}\n"
-            "{facts}\n"
-            "[Open]({url})",
-        ),
-        **_ALARM,
-        **_WAITING,
+    *with_button(
+        both(
+            "alarm_reminder",
+            Words(
+                "报警提醒",
+                "报警未处理: {title}",
+                "### 报警未处理: {title}\n"
+                '> 已 <font color="warning">{minutes} 分钟</font>，状态：{status}\n'
+                "> 产生：{triggered_at}\n"
+                "{facts}\n"
+                "[处理]({url})",
+            ),
+            Words(
+                "Alarm reminder",
+                "Alarm still open: {title}",
+                "### Alarm still open: {title}\n"
+                '> For <font color="warning">{minutes} minutes</font>, state: {status}\n'
+                "> Raised: {triggered_at}\n"
+                "{facts}\n"
+                "[Open]({url})",
+            ),
+            **_ALARM,
+            **_WAITING,
+        )
     ),
     *both(
         "work_order_opened",

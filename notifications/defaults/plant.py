@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from notifications.choices import ChannelCode
-from notifications.defaults.words import Words, both, by, lines, link, number, text, time
+from notifications.defaults.words import Words, both, by, lines, link, number, text, time, with_button
 
 PLANT: tuple[dict[str, Any], ...] = (
     *by(
@@ -43,36 +43,39 @@ PLANT: tuple[dict[str, Any], ...] = (
         meeting_time=time("2026-11-23 09:00"),
         location=text("二楼会议室", "Meeting room, 2nd floor"),
     ),
-    *both(
-        "quota_warning",
-        Words(
-            "配额预警",
-            "配额预警: {name}",
-            "### 配额预警: {name}\n"
-            '当前使用 {usage} {unit}，配额 {quota} {unit}，使用率 <font color="warning">{rate}%</font>\n'
-            "{facts}\n"
-            "[查看]({url})",
-        ),
-        Words(
-            "Quota warning",
-            "Quota warning: {name}",
-            "### Quota warning: {name}\n"
-            'Used {usage} {unit} of {quota} {unit}: <font color="warning">{rate}%</font>\n'
-            "{facts}\n"
-            "[Open]({url})",
-        ),
-        name=text("一号车间用电", "Electricity, workshop 1"),
-        usage=number("9120.5"),
-        quota=number("10000.0"),
-        rate=number("91.2"),
-        unit=text("kWh"),
-        facts=lines(
-            "> 级别：预警\n> 剩余：6 天\n> 预计期末：11280.0 kWh（112.8%）\n> 预计用完：2026-11-27\n"
-            "> 用量最大：1 号压机 3120.5、2 号压机 2987.0、空压站 1450.2（kWh）",
-            "> Level: warning\n> Left: 6 days\n> Expected at the end: 11280.0 kWh (112.8%)\n"
-            "> Used up on: 2026-11-27\n> Largest: press 1 3120.5, press 2 2987.0, compressors 1450.2 (kWh)",
-        ),
-        url=link("/energy/quotas/12/2026-11-01"),
+    *with_button(
+        both(
+            "quota_warning",
+            Words(
+                "配额预警",
+                "配额预警: {name}",
+                "### 配额预警: {name}\n"
+                '当前使用 {usage} {unit}，配额 {quota} {unit}，使用率 <font color="warning">{rate}%</font>\n'
+                "{facts}\n"
+                "[查看]({url})",
+            ),
+            Words(
+                "Quota warning",
+                "Quota warning: {name}",
+                "### Quota warning: {name}\n"
+                'Used {usage} {unit} of {quota} {unit}: <font color="warning">{rate}%</font>\n'
+                "{facts}\n"
+                "[Open]({url})",
+            ),
+            name=text("一号车间用电", "Electricity, workshop 1"),
+            usage=number("9120.5"),
+            quota=number("10000.0"),
+            rate=number("91.2"),
+            unit=text("kWh"),
+            facts=lines(
+                "> 级别：预警\n> 剩余：6 天\n> 预计期末：11280.0 kWh（112.8%）\n> 预计用完：2026-11-27\n"
+                "> 用量最大：1 号压机 3120.5、2 号压机 2987.0、空压站 1450.2（kWh）",
+                "> Level: warning\n> Left: 6 days\n> Expected at the end: 11280.0 kWh (112.8%)\n"
+                "> Used up on: 2026-11-27\n"
+                "> Largest: press 1 3120.5, press 2 2987.0, compressors 1450.2 (kWh)",
+            ),
+            url=link("/energy/quotas/12/2026-11-01"),
+        )
     ),
     *both(
         "quota_late",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from notifications.defaults.words import EN, ZH, Sample, Words, lines, link, number, one, text
+from notifications.defaults.words import EN, ZH, Sample, Words, lines, link, number, one, text, with_button
 
 _REPORTS: dict[str, dict[str, Sample]] = {
     "IQC": {
@@ -78,8 +78,10 @@ def _report(kind: str, trigger: str, language: str) -> dict[str, Any]:
 
 
 REPORTS: tuple[dict[str, Any], ...] = tuple(
-    _report(kind, trigger, language)
-    for language in (ZH, EN)
-    for kind in ("IQC", "OQC")
-    for trigger in ("summary", "entry")
+    with_button(
+        _report(kind, trigger, language)
+        for language in (ZH, EN)
+        for kind in ("IQC", "OQC")
+        for trigger in ("summary", "entry")
+    )
 )

@@ -77,6 +77,7 @@ def one(name: str, language: str, words: Words, variables: Mapping[str, Sample])
         "content_template": words.content,
         "variables": {key: sample.stored(language) for key, sample in variables.items()},
         "with_picture": False,
+        "with_button": False,
     }
 
 
@@ -84,6 +85,12 @@ def both(name: str, chinese: Words, english: Words, /, **variables: Sample) -> I
     """Yield the rows of a template in both languages."""
     yield one(name, ZH, chinese, variables)
     yield one(name, EN, english, variables)
+
+
+def with_button(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows whose message can be taken on by a button, where a channel has some."""
+    for row in rows:
+        yield row | {"with_button": True}
 
 
 def by(channel: ChannelCode, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

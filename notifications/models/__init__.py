@@ -1,7 +1,13 @@
 """The rows of notifications."""
 
 from notifications.models.channels import AccessToken, Budget, Channel, MediaTicket, MemberLoad, Robot
-from notifications.models.messages import Attachment, DeliveryAttempt, Notification, NotificationEvent
+from notifications.models.messages import (
+    Attachment,
+    CardCode,
+    DeliveryAttempt,
+    Notification,
+    NotificationEvent,
+)
 from notifications.models.routing import Flood, Recipient, Route, RouteStep
 from notifications.models.safety import AuditEntry, ContentRule
 from notifications.models.settings import NotificationConfig
@@ -14,6 +20,7 @@ __all__ = [
     "AuditEntry",
     "Budget",
     "BulkResend",
+    "CardCode",
     "Channel",
     "ContentRule",
     "DeliveryAttempt",

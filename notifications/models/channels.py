@@ -28,7 +28,10 @@ class Channel(models.Model):
         max_length=8,
         choices=Style,
         default=Style.MARKDOWN,
-        help_text=_("个人微信看不到 Markdown；需要时选纯文本"),
+        help_text=_(
+            "个人微信看不到 Markdown；需要时选纯文本。按钮卡片只用于应用消息：带受理按钮的消息写成卡片，"
+            "需先设好 WECHAT_CALLBACK_TOKEN 和 WECHAT_CALLBACK_AES_KEY；其余仍写 Markdown"
+        ),
     )
     overflow = models.CharField(_("超长时"), max_length=8, choices=Overflow, default=Overflow.SPLIT)
     max_retries = models.PositiveSmallIntegerField(

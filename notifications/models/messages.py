@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications import safety
-from notifications.choices import Reason, State, channel_choices
+from notifications.choices import CodeState, Reason, State, channel_choices
+from spc_site.sealed import SealedTextField
 
 
 class Attachment(models.Model):
@@ -46,7 +49,8 @@ class Notification(models.Model):
 
     `fallbacks` are the further ways of its route (channel and target of each, in order): when a
     way is dead or the message is late, the row itself moves on to the next, so that it never
-    travels two ways at once. Rows that wait for one target may be merged: a digest row is
+    travels two ways at once. `button` (text, key, url) is what its readers can press where a way has
+    buttons, whichever way it is on now. Rows that wait for one target may be merged: a digest row is
     written, its members end as MERGED with `merged_into` and count as the digest from then on.
     """
 
@@ -67,6 +71,7 @@ class Notification(models.Model):
     template_language = models.CharField(_("模板语言"), max_length=10, blank=True)
     template_version = models.PositiveIntegerField(_("模板版本"), null=True, blank=True)
     variables = models.JSONField(_("变量"), default=dict, blank=True)
+    button = models.JSONField(_("按钮"), default=dict, blank=True)
     link = models.CharField(_("链接"), max_length=255, blank=True)
     subject = models.CharField(_("对象"), max_length=80, blank=True, db_index=True)
     dedupe_key = models.CharField(_("去重键"), max_length=160, blank=True)
@@ -214,6 +219,53 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.number} {self.outcome}"
+
+
+class CardCode(models.Model):
+    """A code that can change one card in its readers' WeCom, once: came with the send, or with a click.
+
+    `key` is the button's. Kept until there is something to say; then it is due with its `notice`, for
+    all readers or for `user` alone. `digest` makes a code unique, since a sealed text cannot be compared.
+    """
+
+    notification = models.ForeignKey(
+        Notification,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="card_codes",
+        verbose_name=_("通知"),
+    )
+    task_id = models.CharField(max_length=128, db_index=True)
+    key = models.CharField(max_length=255, db_index=True)
+    code = SealedTextField()
+    digest = models.CharField(max_length=64, unique=True)
+    until = models.DateTimeField(_("有效至"), db_index=True)
+    state = models.CharField(_("状态"), max_length=8, choices=CodeState, default=CodeState.KEPT)
+    user = models.CharField(_("只给"), max_length=64, blank=True)
+    notice = models.CharField(_("卡片上的话"), max_length=255, blank=True)
+    said_at = models.DateTimeField(null=True, blank=True)
+    next_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    is_unsure = models.BooleanField(default=False)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(_("错误"), max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("卡片凭证")
+        ordering = ["pk"]
+        indexes = [
+            models.Index(fields=["next_at"], condition=models.Q(state="due"), name="notifications_cards_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} {self.notice}".strip()
+
+    @staticmethod
+    def digest_of(code: str) -> str:
+        """Return what stands for a code where it has to be compared."""
+        return hashlib.sha256(code.encode()).hexdigest()
 
 
 class NotificationEvent(models.Model):

@@ -8,7 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.choices import ChannelCode, channel_choices
 
-TEXT_FIELDS = ("label", "channel", "title_template", "content_template", "variables", "with_picture")
+TEXT_FIELDS = (
+    "label",
+    "channel",
+    "title_template",
+    "content_template",
+    "variables",
+    "with_picture",
+    "with_button",
+)
 """What a version keeps."""
 
 
@@ -29,6 +37,12 @@ class TemplateText(models.Model):
         _("附图"),
         default=False,
         help_text=_("消息说的是一个检验项目时，文字之后再发控制图；多占一次发送额度"),
+    )
+
+    with_button = models.BooleanField(
+        _("受理按钮"),
+        default=False,
+        help_text=_("应用消息的文体选了按钮卡片时，报警写成卡片，可直接受理；其他渠道照旧"),
     )
 
     class Meta:

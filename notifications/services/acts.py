@@ -53,6 +53,7 @@ def resend(notification: Notification, *, user: User, confirmed: bool = False) -
             "event": old.event,
             "link": old.link,
             "subject": old.subject,
+            "button": old.button,
             "correlation_id": old.correlation_id or uuid.uuid4().hex,
             "source": old.source,
             "fallbacks": further,

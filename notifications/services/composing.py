@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from notifications import channels, uploads
@@ -34,13 +34,17 @@ def compose(
     target: str,
     form: channels.Form,
     attachments: Sequence[Attachment] = (),
+    *,
+    button: Mapping[str, str] | None = None,
 ) -> list[Part]:
     """Return the messages that a text makes: one per lot of recipients and part of the text.
 
     Each keeps the text that it shows; one that stays whole keeps the sender's. An attachment that
     is a message of its own has no text, and made anew without text it is that message alone: so a
-    row that takes another way shows there what it showed here, once.
+    row that takes another way shows there what it showed here, once. `button` is that of the row.
     """
+    if button:
+        form = replace(form, button=channels.Button(**button))
     parts: list[Part] = []
     for lot in driver.lots(target):
         payloads = driver.compose(title, content, lot, form, attachments)

@@ -30,7 +30,7 @@ from notifications.models import Budget as SendBudget
 from notifications.models import Channel, DeliveryAttempt, Notification
 from notifications.policy import Decision
 from notifications.safety import mask_contacts
-from notifications.services import claiming, failover, statements
+from notifications.services import cards, claiming, failover, statements
 from notifications.services.claiming import Claimed, claim
 from notifications.services.failover import Why
 from notifications.services.lanes import Lane, Lanes
@@ -306,6 +306,8 @@ def _write_down(
     if success is None:
         return statements.turn(None, start, now)
     _note_success(success.lane, now, drain)
+    if success.result.card_code:
+        cards.keep_sent(success.row, success.result.card_code, at=now)
     sent = statements.Sent(success.row.pk, success.number, success.result, success.duration_ms)
     return statements.turn(sent, start, now)
 

@@ -85,7 +85,7 @@ def leave(row: Notification, why: Why, lanes: Lanes, now: datetime) -> dict[str,
     if lane is None or lane.driver is None:
         return None
     carried = list(row.attachments.all())
-    parts = compose(lane.driver, row.title, row.content, lane.target, lane.form, carried)
+    parts = compose(lane.driver, row.title, row.content, lane.target, lane.form, carried, button=row.button)
     first = parts[0]
     fallbacks = [
         way for way in row.fallbacks if (way["channel"], way["target"]) != (lane.channel, lane.target)

@@ -29,6 +29,7 @@ log = logging.getLogger("notifications.merging")
 
 MOST_READ = 1500
 MOST_IN_ONE = 200
+CARD_MARK = '{"msgtype":"template_card"'
 _DEFERRED = (Reason.RATE, Reason.GATHERING)
 
 
@@ -44,8 +45,8 @@ def merge(lane: Lane, now: datetime, *, most: int, only_full: bool) -> Merged:
     """Merge what waits for a lane into at most `most` digests.
 
     With `only_full` the last one, which has room left, stays in parts. Never merged: parts of a
-    split message, digests, tests, what carries a picture or file, and what may have been shown
-    already.
+    split message, digests, tests, what carries a picture or file, cards, whose buttons a digest would
+    lose, and what may have been shown already.
     """
     rows = list(_mergeable(lane, now))
     pages: list[list[Notification]] = []
@@ -81,6 +82,7 @@ def _mergeable(lane: Lane, now: datetime) -> QuerySet[Notification]:
             possible_duplicate=False,
             attachments=None,
         )
+        .exclude(payload__startswith=CARD_MARK)
         .defer("payload", "variables", "error_message")
         .order_by("priority", "next_at", "pk")[:MOST_READ]
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -88,12 +89,16 @@ def _write_chain(
     calls = " ".join(map(markdown.mention, dict.fromkeys((*chain.mentions, *called))))
     title, content = event.title, with_calls(event.content, calls)
     kept: dict[str, Any] = {"attachments": event.attachments}
-    if template is not None:
+    if template is None:
+        kept["button"] = _button_of(event, settings.LANGUAGE_CODE)
+    else:
         language = chain.person.language if chain.person else ""
         if language and language != template.language:
             template = templates.find(template.template_name, language)
         title, content, made = from_template(template, event.variables, calls=calls)
         kept |= made
+        if template.with_button:
+            kept["button"] = _button_of(event, template.language)
         if template.with_picture:
             kept["attachments"] = (*event.attachments, *picture())
     ways = chain.ways
@@ -121,6 +126,16 @@ def _write_chain(
         is_limited=not (event.is_alarm and event.priority == 1),
         **kept,
     )
+
+
+def _button_of(event: Event, language: str) -> dict[str, str]:
+    """Return the button of an event as a row keeps it; empty where it has none."""
+    if event.button is None:
+        return {}
+    words = event.button.text
+    text = words.get(language) or next(iter(words.values()))
+    url = settings.FRONTEND_URL.rstrip("/") + event.link if event.link else ""
+    return {"text": text, "key": event.button.key, "url": url}
 
 
 def _drawn(event: Event) -> Sequence[Attachment]:

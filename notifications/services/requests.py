@@ -42,13 +42,15 @@ def send_notification(
     fallbacks: Sequence[Way] = (),
     resent_from: Notification | None = None,
     attachments: Sequence[Attachment] = (),
+    button: Mapping[str, str] | None = None,
     is_limited: bool = True,
 ) -> str:
     """Queue a message; return its message id (of the first part, if it had to be split).
 
     `title` and `content` are the sender's own markup. With `template_vars` both may hold
     `{name}` placeholders; the values are user text and lose their markup. `fallbacks` are
-    further ways, in order, for when this one cannot be used or is late.
+    further ways, in order, for when this one cannot be used or is late. `button` (text, key, url) is
+    what can be pressed on a channel that has buttons.
 
     Raises AppError for an unknown channel, a priority outside 1–5, an empty target or text,
     and a placeholder without value. A `dedupe_key` that was used before returns the id of
@@ -78,6 +80,7 @@ def send_notification(
         fallbacks=fallbacks,
         resent_from=resent_from,
         attachments=attachments,
+        button=dict(button or {}),
         is_limited=is_limited and resent_from is None,
     )
 

@@ -74,7 +74,7 @@ def front(now: datetime, size: int, columns: tuple[str, ...]) -> list[Notificati
 _SENDING_FROM = ", ".join(f"'{state}'" for state in sorted(policy.sources(State.SENDING)))
 
 
-_SELDOM_NEEDED = frozenset({"content", "variables", "receipt", "missed", "error_message"})
+_SELDOM_NEEDED = frozenset({"content", "variables", "button", "receipt", "missed", "error_message"})
 """What sending a message does not look at; it is fetched when something goes wrong."""
 
 

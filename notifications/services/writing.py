@@ -149,7 +149,9 @@ def write(
             if status == State.SUPPRESSED:
                 log.warning("message for %s not sent: %s", safety.mask_contacts(target), error)
         if driver is not None:
-            parts = compose(driver, title, content, target, desk.form(channel), attachments)
+            parts = compose(
+                driver, title, content, target, desk.form(channel), attachments, button=fields.get("button")
+            )
     common = {
         "title": title[:255],
         "channel": channel,

@@ -293,7 +293,10 @@ def _tell(
     loud = [entry for entry in told if messages.alarm_key(entry) not in sifted.withheld_keys]
     if loud:
         event = _event(kind, report, loud, trigger=trigger)
-        notify(replace(event, mentions=alarms.owners_called(sifted.heard)))
+        # A card is about one alarm: only of one can it be said who has taken it on.
+        alone = alarm_of[messages.alarm_key(loud[0])] if len(loud) == 1 else None
+        button = alarms.button_of(alone) if alone else None
+        notify(replace(event, mentions=alarms.owners_called(sifted.heard), button=button))
     if len(loud) < len(told):  # kept as not sent, so that the log shows what a silence withheld
         why = sifted.withheld[0][1]
         quiet = [entry for entry in told if messages.alarm_key(entry) in sifted.withheld_keys]

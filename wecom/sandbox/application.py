@@ -228,7 +228,8 @@ class AppDesk:
             return answer, group, False
         if rules.needs_callback(data):
             try:
-                code = self._cards.issue(app.corp_id, app.agent_id, data["template_card"])
+                readers = [*recipients["touser"], *_groups(recipients)]
+                code = self._cards.issue(app.corp_id, app.agent_id, data["template_card"], readers)
             except rules.Refusal as refusal:
                 return refused(refusal.errcode, refusal.errmsg), group, False
             answer["response_code"] = code

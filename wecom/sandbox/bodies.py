@@ -8,20 +8,26 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from wecom import markdown
+from wecom import cards, markdown
+from wecom.sandbox.cards import Card
 from wecom.sandbox.ledger import Received
 from wecom.sandbox.rules import clipped, image_type
 from wecom.sandbox.view import View
 
 RAW_SHOWN = 4000
 
+FindCard = Callable[[int, str], Card | None]
 
-def body(view: View, row: Received) -> str:
-    """Return a message's inside as WeCom shows it; unreadable requests are shown as they came."""
+
+def body(view: View, row: Received, card: Card | None = None) -> str:
+    """Return a message's inside as WeCom shows it; unreadable requests are shown as they came.
+
+    `card` is what became of one with buttons.
+    """
     inner = _inner(row)
     match row.msgtype:
         case "markdown" if row.content:
@@ -44,7 +50,7 @@ def body(view: View, row: Received) -> str:
                 f'<span class="mut">{view.say(row.msgtype)}</span></a>'
             )
         case "template_card" if row.content:
-            return _card(inner)
+            return cards.to_html(inner, buttons=_buttons(view, card) if card else None)
     return f'<pre class="plain mut">{escape(row.raw[:RAW_SHOWN])}</pre>'
 
 
@@ -102,31 +108,58 @@ def _anchor(url: object, label: str) -> str:
     return f"<a {attributes}>{escape(label)}</a>"
 
 
-def _card(inner: Mapping[str, Any]) -> str:
-    title = _mapping(inner.get("main_title"))
-    emphasis = _mapping(inner.get("emphasis_content"))
-    rows = inner.get("horizontal_content_list")
-    pairs = "".join(
-        f"<dt>{escape(str(pair.get('keyname', '')))}</dt><dd>{escape(str(pair.get('value', '')))}</dd>"
-        for pair in (rows if isinstance(rows, list) else [])
-        if isinstance(pair, dict)
-    )
-    big = (
-        f'<p class="big">{escape(str(emphasis.get("title", "")))}'
-        f'<span class="mut">{escape(str(emphasis.get("desc", "")))}</span></p>'
-        if emphasis
-        else ""
-    )
-    action = _mapping(inner.get("card_action")).get("url")
-    head = _anchor(action, str(title.get("title") or inner.get("sub_title_text", "")))
-    return (
-        f'<div class="card">{head}<p class="mut">{escape(str(title.get("desc", "")))}</p>{big}'
-        f"{f'<dl>{pairs}</dl>' if pairs else ''}</div>"
-    )
+def card_of(row: Received, find: FindCard) -> Card | None:
+    """Return the card with buttons that a message is, as its readers see it now."""
+    if row.msgtype != "template_card" or not row.shown:
+        return None
+    try:
+        agent = json.loads(row.raw).get("agentid")
+    except (ValueError, AttributeError):
+        return None
+    task = _inner(row).get("task_id")
+    return find(agent, task) if isinstance(agent, int) and isinstance(task, str) else None
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _buttons(view: View, card: Card) -> str:
+    """Return what stands at the end of a card: its buttons, for whoever can still press them."""
+    if card.notice:
+        return f'<p class="card-notice">{escape(card.notice)}</p>'
+    said = "".join(
+        f'<p class="card-notice"><b>{escape(who)}</b> {escape(words)}</p>' for who, words in card.told.items()
+    )
+    names = dict(card.buttons)
+    said += "".join(
+        f'<p class="mut">{view.say("pressed", who, names[key])}</p>'
+        for who, key in card.clicks
+        if not card.notice_for(who)
+    )
+    free = [who for who in card.readers if not card.notice_for(who)]
+    if not free:
+        return said
+    hidden = "".join(
+        f'<input type="hidden" name="{name}" value="{escape(value)}">'
+        for name, value in {
+            "action": "click",
+            "agent": str(card.agent_id),
+            "task_id": card.task_id,
+            **view.kept(),
+        }.items()
+    )
+    pressed = "".join(
+        f'<button class="main" name="key" value="{escape(key)}">{escape(text)}</button>'
+        for key, text in card.buttons
+    )
+    return f'{said}<form method="post" action="/control">{hidden}{_who(view, free)}{pressed}</form>'
+
+
+def _who(view: View, readers: list[str]) -> str:
+    """Return who presses: the one reader, one of them, or somebody of a department that is not known here."""
+    if any(name == "@all" or ":" in name for name in readers):
+        return f'<label class="mut">{view.say("as_whom")}<input name="who" value="boss.li"></label>'
+    if len(readers) == 1:
+        return f'<input type="hidden" name="who" value="{escape(readers[0])}">'
+    options = "".join(f"<option>{escape(name)}</option>" for name in readers)
+    return f'<label class="mut">{view.say("as_whom")}<select name="who">{options}</select></label>'
 
 
 def picture(row: Received, uploaded: bytes = b"") -> tuple[str, bytes] | None:

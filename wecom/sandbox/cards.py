@@ -1,10 +1,13 @@
-"""Cards with buttons: clicked here, told by a callback, and changed by the code that came with the click."""
+"""Cards with buttons: clicked here, told by a callback, and changed by the code that came with the click.
+
+A card is changed for all who got it, or for some of them: then only theirs loses its buttons.
+"""
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +25,19 @@ class Card:
     corp_id: str
     agent_id: int
     buttons: tuple[tuple[str, str], ...]  # (key, text)
+    readers: tuple[str, ...] = ()
     notice: str = ""
+    told: dict[str, str] = field(default_factory=dict)  # what stands there for single readers
     clicks: list[tuple[str, str]] = field(default_factory=list)  # (who, key)
+
+    def notice_for(self, who: str) -> str:
+        """Return what stands in place of the buttons for one reader; empty where they can be pressed."""
+        return self.told.get(who.lower(), self.notice)
+
+    @property
+    def look(self) -> str:
+        """Return what changes with every change of how the card looks."""
+        return f"{len(self.clicks)}.{len(self.told)}.{self.notice}"
 
 
 @dataclass(slots=True)
@@ -54,14 +68,18 @@ class CardBook:
         """Return the card of a task."""
         return self._cards.get((agent_id, task_id))
 
-    def issue(self, corp_id: str, agent_id: int, inner: Mapping[str, Any]) -> str:
+    def issue(
+        self, corp_id: str, agent_id: int, inner: Mapping[str, Any], readers: Sequence[str] = ()
+    ) -> str:
         """Keep a card that was sent; return the code that can change it once."""
         task_id = str(inner["task_id"])
         with self._lock:
             if (agent_id, task_id) in self._cards:
                 raise rules.Refusal(42014, "task_id has been used")
             buttons = tuple((str(one["key"]), str(one["text"])) for one in inner["button_list"])
-            card = self._cards[(agent_id, task_id)] = Card(task_id, corp_id, agent_id, buttons)
+            card = self._cards[(agent_id, task_id)] = Card(
+                task_id, corp_id, agent_id, buttons, tuple(readers)
+            )
             return self._code(card)
 
     def _code(self, card: Card) -> str:
@@ -73,7 +91,7 @@ class CardBook:
         """Press a button, as a reader does; raises ValueError for one that is not there."""
         with self._lock:
             card = self.find(agent_id, task_id)
-            if card is None or key not in dict(card.buttons) or card.notice:
+            if card is None or key not in dict(card.buttons) or card.notice_for(who):
                 raise ValueError(f"there is no such button on {task_id}")
             card.clicks.append((who, key))
             code = self._code(card)
@@ -90,7 +108,7 @@ class CardBook:
         self._on_change()
 
     def update(self, agent_id: int, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Change a card for all who got it; a code works once and for 72 hours."""
+        """Change a card for all who got it or for some; a code works once and for 72 hours."""
         button, whole = data.get("button"), data.get("template_card")
         words = button.get("replace_name") if isinstance(button, dict) else None
         if isinstance(whole, dict):
@@ -98,10 +116,21 @@ class CardBook:
             words = title.get("title") if isinstance(title, dict) else None
         if not isinstance(words, str) or not words:
             raise rules.Refusal(40058, "button.replace_name is missing")
+        if data.get("agentid") != agent_id:
+            raise rules.Refusal(301002, "not allow operate another agent with this accesstoken")
+        users = data.get("userids") or []
+        if not isinstance(users, list) or len(users) > 1000:
+            raise rules.Refusal(40058, "userids takes at most 1000")
+        if not users and data.get("atall") != 1:
+            raise rules.Refusal(40058, "userids, partyids, tagids and atall are all empty")
         with self._lock:
             code = self._codes.pop(str(data.get("response_code", "")), None)
             if code is None or self._clock() >= code.until or code.card.agent_id != agent_id:
                 raise rules.Refusal(60140, "response_code is invalid")
-            code.card.notice = words
+            if data.get("atall") == 1:
+                code.card.notice = words
+                code.card.told.clear()
+            else:
+                code.card.told |= {str(user).lower(): words for user in users}
         self._on_change()
         return {"errcode": 0, "errmsg": "ok", "invaliduser": []}

@@ -186,14 +186,16 @@ def _message(view: View, row: Received, state: State) -> str:
     where = f'<span class="in">{view.group_name(row.group)}</span>' if view.group is None else ""
     kind, note = _fate(view, row)
     raw = escape(row.raw[: bodies.RAW_SHOWN])
+    card = bodies.card_of(row, state.card)
+    look = f' data-look="{escape(card.look)}"' if card else ""
     foot = " · ".join(
         part for part in (_size(view, row), state.clock(row.at), f"#{row.id}", escape(row.msgtype)) if part
     )
     return (
-        f'<article class="msg {kind}" id="m{row.id}" data-group="{escape(row.group)}">'
+        f'<article class="msg {kind}" id="m{row.id}" data-group="{escape(row.group)}"{look}>'
         f'<span class="bot{" app-bot" if is_app else ""}" aria-hidden="true"></span><div class="msg-body">'
         f'<p class="from">{sender}<span class="tag">{tag}</span>{where}</p>'
-        f'<div class="bubble {escape(row.msgtype or "none")}">{note}{bodies.body(view, row)}</div>'
+        f'<div class="bubble {escape(row.msgtype or "none")}">{note}{bodies.body(view, row, card)}</div>'
         f'<details class="foot"><summary>{foot}</summary><pre>{raw}</pre></details>'
         "</div></article>"
     )

@@ -74,9 +74,6 @@ def _options(choices: Iterable[tuple[str, str]]) -> str:
 
 
 def _hidden(view: View) -> str:
-    fields = {"lang": view.lang, "group": view.group, "view": "panel" if view.panel else None}
     return "".join(
-        f'<input type="hidden" name="view_{name}" value="{escape(value)}">'
-        for name, value in fields.items()
-        if value is not None
+        f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in view.kept().items()
     )

@@ -205,11 +205,18 @@ def _template_card(inner: Mapping[str, Any], facts: _Facts, find_media: FindMedi
     if inner.get("card_type") not in ("text_notice", "news_notice"):
         raise Refusal(40058, "template_card.card_type invalid")
     _card_title(inner, facts)
-    action = inner.get("card_action")
+    _card_action(inner.get("card_action"))
+    _card_lists(inner)
+
+
+def _card_action(action: object) -> None:
     if not isinstance(action, dict) or action.get("type") not in (1, 2):
         raise Refusal(40058, "template_card.card_action.type invalid")
     if action["type"] == 1:
         _link(action.get("url"), missing=40058, name="template_card.card_action.url")
+
+
+def _card_lists(inner: Mapping[str, Any]) -> None:
     for name, most in (("horizontal_content_list", 6), ("jump_list", 3), ("vertical_content_list", 4)):
         rows = inner.get(name, [])
         if not isinstance(rows, list) or len(rows) > most:
@@ -252,6 +259,9 @@ def _app_card(inner: Mapping[str, Any], facts: _Facts, find_media: FindMedia) ->
     _card_title(inner, facts)
     if not _TASK_ID.fullmatch(str(inner.get("task_id", ""))):
         raise Refusal(40058, "template_card.task_id invalid")
+    if "card_action" in inner:
+        _card_action(inner["card_action"])
+    _card_lists(inner)
     buttons = inner.get("button_list")
     if not isinstance(buttons, list) or not 1 <= len(buttons) <= 6:
         raise Refusal(40058, "template_card.button_list takes 1 to 6")

@@ -208,6 +208,7 @@ class SandboxServer:
             counts=self.counts,
             now=self.clock(),
             zone=self.zone,
+            card=self.cards.find,
         )
 
     def _group_of(self, key: str | None) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
+from wecom.sandbox.cards import Card
 from wecom.sandbox.words import LANGUAGES, word
 
 
@@ -39,6 +40,7 @@ class State:
     counts: Mapping[str, Any]
     now: float
     zone: tzinfo
+    card: Callable[[int, str], Card | None] = lambda _agent, _task: None
 
     def clock(self, at: float) -> str:
         """Return the time of day."""
@@ -92,6 +94,11 @@ class View:
         if view.before is not None:
             query["before"] = str(view.before)
         return "/?" + urlencode(query) if query else "/"
+
+    def kept(self) -> dict[str, str]:
+        """Return the hidden fields by which a form comes back to this view."""
+        fields = {"lang": self.lang, "group": self.group, "view": "panel" if self.panel else None}
+        return {f"view_{name}": value for name, value in fields.items() if value is not None}
 
     def say(self, name: str, *values: object) -> str:
         """Return a word of the page, escaped."""

@@ -39,6 +39,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "voice": ("语音", "Voice"),
     "mentions": ("提醒", "Mentions"),
     "v2_note": ("markdown_v2 在此显示原文", "markdown_v2 is shown as written"),
+    "as_whom": ("以谁的身份按", "Press as"),
+    "pressed": ("{0} 按了“{1}”", "{0} pressed “{1}”"),
     "state": ("状态与演练", "State and drills"),
     "back": ("返回消息", "Back to messages"),
     "counts": ("收到的消息", "What arrived"),

@@ -15,7 +15,14 @@ const takeOver = (fresh) => {
   for (const [id, child] of known) if (!keep.has(id)) child.remove();
   let next = feed.firstElementChild;
   for (const child of wanted) {
-    const old = known.get(child.id);
+    let old = known.get(child.id);
+    if (old && old.dataset.look !== child.dataset.look) {
+      // A card whose buttons were pressed or are gone: it changes where it stands.
+      const changed = document.adoptNode(child);
+      old.replaceWith(changed);
+      if (next === old) next = changed;
+      old = changed;
+    }
     if (old) {
       if (old !== next) feed.insertBefore(old, next);
       next = old.nextElementSibling;
