@@ -143,14 +143,24 @@ _METER_MODELS = (
     "readingprofile",
     "alarmrule",
     "chargingstation",
+    "mqtttopic",
 )
 _METERS = (
     *(f"energy.{verb}_{name}" for verb in ("view", "add", "change") for name in _METER_MODELS),
     *(
         f"energy.delete_{name}"
-        for name in ("deviceratio", "virtualpart", "readingprofile", "alarmrule", "chargingstation")
+        for name in (
+            "deviceratio",
+            "virtualpart",
+            "readingprofile",
+            "alarmrule",
+            "chargingstation",
+            "mqtttopic",
+        )
     ),
     *(f"energy.view_{name}" for name in ("readingday", "readingcorrection", "energydailysummary")),
+    *(f"energy.view_{name}" for name in ("mqttproblem", "mqttbridge")),
+    "energy.delete_mqttproblem",
     "energy.add_chargingorder",
     "energy.view_readingbatch",
     "energy.add_readingbatch",

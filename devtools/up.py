@@ -144,6 +144,7 @@ class System:
                 self._start_sandbox()
             self._start("web", *self._web_argv(), pass_fds=(self._listener.fileno(),))
             self._start("work", *MANAGE, "work", "--workers", str(self._options.workers))
+            self._start_bridge()
             if self._is_demo:
                 with step("Demo accounts") as line:
                     password = _demo_password()
@@ -297,6 +298,15 @@ class System:
         site = f"http://127.0.0.1:{self._listener.getsockname()[1]}/wecom/callback/"
         more = ("--callback", site, "--store", store)
         self._start("sandbox", *MANAGE, "wecom_sandbox", "--port", port, *keys, *app, *more)
+
+    def _start_bridge(self) -> None:
+        """Start the MQTT bridge where there is a broker; its client is a package that few need."""
+        if not self._settings["MQTT_URL"]:
+            return
+        if not (environment.SITE_PACKAGES / "paho").is_dir():
+            say("  MQTT_URL is set, but paho-mqtt is missing: .venv/bin/pip install 'paho-mqtt>=2.1,<3'")
+            return
+        self._start("mqtt", *MANAGE, "mqtt_bridge")
 
     def _web_argv(self) -> list[str]:
         argv = [str(environment.PYTHON), "-m", "gunicorn", "--bind", f"fd://{self._listener.fileno()}"]

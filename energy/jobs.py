@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from energy.choices import RunTrigger
-from energy.services import days, months, quotas, watching
+from energy.services import days, months, mqtt, quotas, watching
 from spc_site.jobs import doorbell, every
 
 
@@ -21,6 +21,12 @@ def watch_meters_job() -> None:
     """See which meters are silent and which are beyond a rule, also when nothing comes."""
     watching.watch_connections()
     watching.evaluate_rules()
+
+
+@every(name="energy.watch_mqtt", seconds=60)
+def watch_mqtt_job() -> None:
+    """See whether the bridge that topics are configured for brings their messages."""
+    mqtt.watch()
 
 
 @doorbell(name="energy.months", queue="slow", is_due=months.has_due, timeout_s=180)

@@ -6,6 +6,7 @@ docs/operator.md.
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,6 +65,31 @@ def encrypted_addresses(**_kwargs: Any) -> list[CheckMessage]:
         for name, address, number in addresses
         if (parts := urlsplit(address)).scheme == "http" and parts.hostname not in _LOOPBACK
     ]
+
+
+@register()
+def mqtt_bridge(**_kwargs: Any) -> list[CheckMessage]:
+    """Readings and a password travel to the broker; the client is a package of its own."""
+    if not settings.MQTT:
+        return []
+    found: list[CheckMessage] = []
+    if not (settings.MQTT["tls"] or settings.ALLOW_HTTP or settings.MQTT["host"] in _LOOPBACK):
+        found.append(
+            Warning(
+                "MQTT_URL 使用不加密的 mqtt。",
+                hint="改用 mqtts；仅限内网或演示时可设 ALLOW_HTTP=true 表示同意。",
+                id="spc_site.W011",
+            )
+        )
+    if importlib.util.find_spec("paho") is None:
+        found.append(
+            Warning(
+                "设置了 MQTT_URL，但没有安装 paho-mqtt：manage.py mqtt_bridge 无法运行。",
+                hint=".venv/bin/pip install 'paho-mqtt>=2.1,<3'",
+                id="spc_site.W012",
+            )
+        )
+    return found
 
 
 @register(deploy=True)

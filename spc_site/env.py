@@ -121,6 +121,46 @@ def _mail_server(value: str) -> dict[str, Any]:
     }
 
 
+_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+def _mqtt_broker(value: str) -> dict[str, Any]:
+    """Read `mqtt://user:password@host:port/?client_id=name&qos=1`; `mqtts://` is TLS, `ca` its authority.
+
+    User and password are percent-encoded. The client id names the session that the broker keeps.
+    """
+    shape = "must look like mqtt://user:password@host:1883 or mqtts://user:password@host:8883"
+    try:
+        parts = urlsplit(value.strip())
+        port = parts.port
+        options = parse_qs(parts.query, strict_parsing=bool(parts.query), keep_blank_values=True)
+    except ValueError:
+        raise ValueError(shape) from None  # the library's own words would repeat the password
+    if parts.scheme not in _MQTT_PORTS or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError(shape)
+    if set(options) - {"client_id", "qos", "ca"} or any(len(values) > 1 for values in options.values()):
+        raise ValueError("knows only the options client_id, qos and ca, each once")
+    client_id = options.get("client_id", ["quality-back-office"])[0]
+    if not re.fullmatch(r"[!-~]{1,128}", client_id):
+        raise ValueError("client_id must be 1 to 128 letters, digits and signs without spaces")
+    qos = options.get("qos", ["1"])[0]
+    if qos not in {"0", "1"}:
+        raise ValueError("qos must be 0 or 1 (more is not needed: readings may come twice)")
+    authority = options.get("ca", [""])[0]
+    if authority and (parts.scheme != "mqtts" or not Path(authority).is_file()):
+        raise ValueError("ca must be a file of certificates, and needs mqtts://")
+    return {
+        "host": parts.hostname,
+        "port": port or _MQTT_PORTS[parts.scheme],
+        "tls": parts.scheme == "mqtts",
+        "ca": authority,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "client_id": client_id,
+        "qos": int(qos),
+    }
+
+
 def _package(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", value.strip()):
         raise ValueError("must be a lower-case word: letters, digits and _, beginning with a letter")
@@ -196,6 +236,13 @@ VARIABLES: tuple[Variable, ...] = (
         _mail_server,
         "",
         "邮件服务器，如 smtps://用户:密码@主机:465/?from=发件地址；smtp+tls:// 为 STARTTLS",
+        secret=True,
+    ),
+    Variable(
+        "MQTT_URL",
+        _mqtt_broker,
+        "",
+        "MQTT 代理，如 mqtts://用户:密码@主机:8883；mqtt:// 不加密；可加 ?client_id=…&qos=1&ca=证书文件",
         secret=True,
     ),
     Variable("ALLOW_HTTP", _flag, False, "允许不加密的站点与推送地址（仅限内网或演示）"),

@@ -32,6 +32,7 @@ PARTS_OF_FIXTURES = {
     "rq_workers": "redis",
     "postgres": "postgres",
     "chromium": "chromium",
+    "mosquitto": "mosquitto",
 }
 MARKS_OF_FIXTURES = {"redis_server": "redis", "postgres": "postgres", "chromium": "browser"}
 
@@ -256,6 +257,15 @@ def postgres() -> Iterator[services.Postgres]:
     """A private PostgreSQL cluster beside the test database; the test may kill and start it."""
     with services.running_postgres() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Mosquitto]:
+    """A private MQTT broker; each test takes topics and a client id of its own."""
+    broker = services.Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from spc_site.lib.fonts import CJK_NAMES, CJK_PROBE, find_font
 from spc_site.supervise import redis_server
@@ -30,6 +31,7 @@ HOW_TO_GET = {
     "postgres": "apt-get install postgresql",
     "gettext": "apt-get install gettext",
     "libreoffice": "apt-get install libreoffice-writer-nogui",
+    "mosquitto": "apt-get install mosquitto",
 }
 """The parts that only some tests need, and the Debian package of each."""
 
@@ -63,6 +65,11 @@ def postgres_bin() -> Path | None:
     return Path(initdb).resolve().parent if initdb else None
 
 
+def mosquitto_path() -> str | None:
+    """Return Debian's MQTT broker, which lies where only root has its PATH."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
 @functools.cache
 def missing_parts() -> list[str]:
     """Return the parts of `HOW_TO_GET` that this machine lacks."""
@@ -73,6 +80,7 @@ def missing_parts() -> list[str]:
         "postgres": postgres_bin(),
         "gettext": shutil.which("msgfmt"),
         "libreoffice": shutil.which("soffice"),
+        "mosquitto": mosquitto_path(),
     }
     return [name for name in HOW_TO_GET if not present[name]]
 
@@ -153,6 +161,46 @@ class Redis:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             end(self._process, number)
+            self._process = None
+
+
+class Mosquitto:
+    """A private MQTT broker on a free port of 127.0.0.1, with one user; it forgets nothing while it runs."""
+
+    USER, PASSWORD = "bridge", "p@ss/word"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://{self.USER}:{quote(self.PASSWORD, safe='')}@127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        binary = mosquitto_path()
+        assert binary is not None
+        passwords = self.directory / "passwords"
+        passwords.touch(mode=0o600)
+        tool = ["mosquitto_passwd", "-b", str(passwords), self.USER, self.PASSWORD]
+        subprocess.run(tool, check=True, capture_output=True)
+        config = self.directory / "mosquitto.conf"
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
+            f"user {pwd.getpwuid(os.getuid()).pw_name}\n"
+        )
+        self._process = spawn([binary, "-c", str(config)], log=self.directory / "log.txt")
+        wait_until(self.answers, seconds=10, what="mosquitto answers")
+
+    def answers(self) -> bool:
+        with socket.socket() as client:
+            client.settimeout(1)
+            return client.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        if self._process is not None:
+            end(self._process)
             self._process = None
 
 

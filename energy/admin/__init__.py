@@ -1,5 +1,5 @@
 """Energy in the admin, one module per room."""
 
-from energy.admin import charging, output, quotas, readings, structure, tariffs
+from energy.admin import charging, mqtt, output, quotas, readings, structure, tariffs
 
-__all__ = ["charging", "output", "quotas", "readings", "structure", "tariffs"]
+__all__ = ["charging", "mqtt", "output", "quotas", "readings", "structure", "tariffs"]

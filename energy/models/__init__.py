@@ -2,6 +2,7 @@
 
 from energy.models.charging import ChargingOrder, ChargingState, ChargingStation
 from energy.models.imports import ReadingProfile
+from energy.models.mqtt import MqttBridge, MqttProblem, MqttTopic
 from energy.models.output import GroupFigure, OutputDay
 from energy.models.photos import ReadingPhoto
 from energy.models.quotas import (
@@ -64,6 +65,9 @@ __all__ = [
     "GroupFigure",
     "MeterChange",
     "Month",
+    "MqttBridge",
+    "MqttProblem",
+    "MqttTopic",
     "OutputDay",
     "PowerFactor",
     "QuotaDue",

@@ -116,6 +116,27 @@ def makers(evil: str) -> dict[type[models.Model], Callable[[int], Any]]:
         energy.ReadingProfile: lambda number: energy.ReadingProfile.objects.create(
             name=f"{evil}{number}", file_pattern=evil, layout={"meter": evil}
         ),
+        energy.MqttTopic: lambda number: energy.MqttTopic.objects.create(
+            topic=f"{evil}{number}", device=_device(evil, number), value_path=evil, note=evil
+        ),
+        energy.MqttProblem: lambda number: energy.MqttProblem.objects.create(
+            topic=f"{evil}{number}",
+            code=evil[:30],
+            reason=evil,
+            meter=evil,
+            payload=evil,
+            first_at=_START,
+            last_at=_START,
+        ),
+        energy.MqttBridge: lambda number: energy.MqttBridge.objects.create(
+            client_id=f"{evil}{number}",
+            broker=evil,
+            host=evil,
+            pid=number,
+            started_at=_START,
+            beat_at=_START,
+            trouble=evil,
+        ),
         energy.OutputDay: lambda number: energy.OutputDay.objects.create(
             group=make.group(f"{evil}{number}", name=evil),
             day=date(2026, 3, 1),
