@@ -217,7 +217,7 @@ class DeviceMonth(models.Model):
     """The use of one meter in one month: its days together, written with them.
 
     `days` holds use and covered seconds of each day of the month (`energy.monthly`), `amount` and
-    `covered_s` their sums.
+    `covered_s` their sums; `gap_days` counts those of which some use was divided over a gap.
     `bands` (computed later, see `Month`) holds a row of five whole numbers (steps) for each day of
     the month, in the order of `Band`; a row sums up to the day's use exactly. `demand` is the
     largest use of a quarter of an hour (steps), from `demand_at` on.
@@ -232,6 +232,7 @@ class DeviceMonth(models.Model):
     )
     amount = models.BigIntegerField(_("用量（最小计量数）"), default=0)
     covered_s = models.PositiveIntegerField(_("有数据秒数"), default=0)
+    gap_days = models.PositiveSmallIntegerField(_("有估算的天数"), default=0)
     days = models.BinaryField(_("每日用量"), default=b"", editable=False)
     bands = models.BinaryField(_("分时用量"), default=b"", editable=False)
     demand = models.BigIntegerField(_("最大需量（最小计量数）"), null=True, blank=True)
@@ -244,7 +245,8 @@ class DeviceMonth(models.Model):
         indexes = [
             # All that a page sums up: it reads the index alone, past the days and bands in the rows.
             models.Index(
-                fields=["energy_type", "month", "device", "amount", "covered_s"], name="energy_month_sums"
+                fields=["energy_type", "month", "device", "amount", "covered_s", "gap_days"],
+                name="energy_month_all_sums",
             )
         ]
 

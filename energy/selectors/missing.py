@@ -8,12 +8,18 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Q
 from django.utils import timezone
 
 from energy.choices import Connection, DeviceKind, DeviceStatus
-from energy.metering import Flag, midnights
-from energy.models import Attachment, Device, EnergyDailySummary
+from energy.metering import midnights
+from energy.models import Attachment, Device, DeviceMonth, EnergyType
+from spc_site.bulk import collector_paused
+
+_SHOWN = (
+    *("code", "name", "gateway", "energy_type"),
+    *("connection", "last_reading_at", "silent_after_s", "interval_s"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +57,27 @@ class MissingBoard:
     """Meters that are online, with data missing or estimated in this month."""
 
 
+@collector_paused()
 def missing_board(*, now: datetime) -> MissingBoard:
-    """Return the board of the month of `now`. Three queries."""
+    """Return the board of the month of `now`. Five queries."""
     today = timezone.localtime(now).date()
     first = today.replace(day=1)
     zone = ZoneInfo(settings.TIME_ZONE)
     begin = int(midnights(first, first, zone)[0])
     elapsed_s = max(1, int(now.timestamp()) - begin)
     days = (today - first).days + 1
-    devices = Device.objects.filter(status=DeviceStatus.IN_USE, kind=DeviceKind.METER).select_related(
-        "energy_type"
+    devices = (
+        Device.objects.filter(status=DeviceStatus.IN_USE, kind=DeviceKind.METER)
+        .only(*_SHOWN)
+        .prefetch_related("energy_type")  # once for each type, not for each of thousands of meters
     )
     known = {
         pk: (covered_s, gaps)
-        for pk, covered_s, gaps in EnergyDailySummary.objects.in_days(first, today)
+        for pk, covered_s, gaps in DeviceMonth.objects.filter(
+            energy_type__in=list(EnergyType.objects.values_list("pk", flat=True)), month=first
+        )
         .order_by()
-        .alias(gap=F("flags").bitand(int(Flag.GAP)))
-        .values("device_id")
-        .annotate(covered=Sum("covered_s"), gaps=Count("pk", filter=Q(gap__gt=0)))
-        .values_list("device_id", "covered", "gaps")
+        .values_list("device_id", "covered_s", "gap_days")
     }
     groups = _groups(today)
     rows = []

@@ -7,6 +7,7 @@ quarter of an hour, of meters and of groups.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Min, Q, QuerySet
 
-from energy.metering import shares, with_virtual
+from energy.metering import Flag, shares, with_virtual
 from energy.metering.bands import Cuts, apportioned, cuts_of
 from energy.metering.tree import Shares, product
 from energy.models import Device, DeviceMonth, EnergyDailySummary, EnergyType, GroupDemand, Month
@@ -44,14 +45,19 @@ def refresh(devices: Iterable[int], first: date, last: date) -> None:
         device__in=wanted, date__gte=months[0], date__lt=next_month(months[-1])
     ).order_by()
     found: dict[tuple[int, date], np.ndarray] = {}
-    for device, day, amount, covered_s in rows.values_list("device_id", "date", "amount", "covered_s"):
+    gaps: Counter[tuple[int, date]] = Counter()
+    for device, day, amount, covered_s, flags in rows.values_list(
+        "device_id", "date", "amount", "covered_s", "flags"
+    ):
         month = month_of(day)
         table = found.get((device, month))
         if table is None:
             table = found[device, month] = np.zeros((next_month(month) - month).days, dtype=DAY)
         table[day.day - 1] = amount, covered_s
+        if flags & Flag.GAP:
+            gaps[device, month] += 1
     stored = DeviceMonth.objects.filter(device__in=wanted, month__gte=months[0], month__lte=months[-1])
-    stored.update(amount=0, covered_s=0, days=b"")
+    stored.update(amount=0, covered_s=0, gap_days=0, days=b"")
     upsert_many(
         [
             DeviceMonth(
@@ -60,12 +66,13 @@ def refresh(devices: Iterable[int], first: date, last: date) -> None:
                 month=month,
                 amount=int(table["amount"].sum()),
                 covered_s=int(table["covered_s"].sum()),
+                gap_days=gaps[device, month],
                 days=table.tobytes(),
             )
             for (device, month), table in found.items()
         ],
         unique=("device", "month"),
-        names=("energy_type", "amount", "covered_s", "days"),
+        names=("energy_type", "amount", "covered_s", "gap_days", "days"),
     )
     _mark((energy_type, month) for energy_type in set(types.values()) for month in months)
 

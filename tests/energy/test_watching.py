@@ -233,7 +233,7 @@ def test_the_board_tells_what_is_missing_and_what_is_estimated(
     readings.record(Batch(source="t", batch_id="b", way=Way.API, readings=given))
     days.compute_due()
     watching.watch_connections()
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         board = missing.missing_board(now=at.now)
     assert (board.meters, board.silent, board.unknown, board.incomplete) == (4, 1, 1, 1)
     rows = {row.device.code: row for row in board.rows}
