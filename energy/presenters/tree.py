@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -66,6 +66,13 @@ class _Placed(Protocol):
     def depth(self) -> int: ...
 
 
+class _Node(NamedTuple):
+    """A group with meters, and how far below the top it stands."""
+
+    group: DeviceGroup
+    depth: int
+
+
 _Row = TypeVar("_Row", bound=_Placed)
 _MOST_ROWS = 60
 """A tree of more rows shows its upper levels; the groups' own pages go on from there."""
@@ -107,16 +114,22 @@ def tree_rows(
         whole = int(found.groups[place[under.pk]])
     part = share_of_time(period)
     query = f"?type={energy_type.code}&period={period.kind}&at={period.at}"
-    rows: list[TreeRow] = []
+    has_meters = (expected != 0) | (found.groups != 0)
+    nodes: list[_Node] = []
 
     def add(group: DeviceGroup, depth: int) -> None:
+        if has_meters[place[group.pk]]:
+            nodes.append(_Node(group, depth))
+            for one in below[group.pk]:
+                add(one, depth + 1)
+
+    for group in top:
+        add(group, 0)
+    rows = []
+    for group, depth in nodes if whole_tree else upper_levels(nodes):
         at = place[group.pk]
-        if not expected[at] and not found.groups[at]:
-            return
         use = int(found.groups[at])
-        inner = [
-            place[one.pk] for one in below[group.pk] if expected[place[one.pk]] or found.groups[place[one.pk]]
-        ]
+        inner = [place[one.pk] for one in below[group.pk] if has_meters[place[one.pk]]]
         rest = use - int(found.groups[inner].sum()) if inner else None
         rows.append(
             TreeRow(
@@ -134,12 +147,7 @@ def tree_rows(
                 meters=int(counts[at]),
             )
         )
-        for one in below[group.pk]:
-            add(one, depth + 1)
-
-    for group in top:
-        add(group, 0)
-    return rows if whole_tree else upper_levels(rows)
+    return rows
 
 
 def upper_levels(rows: list[_Row]) -> list[_Row]:

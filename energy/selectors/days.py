@@ -45,7 +45,7 @@ class DayMatrix:
         return [self.first + timedelta(days=n) for n in range(self.amounts.shape[1])]
 
 
-class _Packed(models.Aggregate):
+class Packed(models.Aggregate):
     """The numbers of many rows as one text: a row for each day instead of a row for each meter and day.
 
     Taking a million rows over one by one would be most of the time.
@@ -80,7 +80,7 @@ def day_matrix(energy_type: EnergyType, first: date, last: date) -> DayMatrix:
         .filter(energy_type=energy_type)
         .order_by()
         .values_list("date")
-        .annotate(packed=_Packed("device_id", "amount", "covered_s", "flags"))
+        .annotate(packed=Packed("device_id", "amount", "covered_s", "flags"))
     )
     for day, packed in rows:
         table = np.fromstring(packed, dtype=np.int64, sep=" ").reshape(-1, 4)

@@ -20,6 +20,7 @@ from energy.metering import Shares, midnights, with_virtual
 from energy.metering.tree import product
 from energy.models import DeviceMonth, EnergyType
 from energy.monthly import days_of
+from energy.selectors.days import Packed
 from energy.selectors.kept import kept_plant, kept_shares, structure_mark
 from energy.selectors.structure import PlantMap
 from spc_site.bulk import collector_paused
@@ -157,14 +158,32 @@ def _sums(energy_type: EnergyType, parts: Sequence[Part], plant: PlantMap) -> tu
     stored = DeviceMonth.objects.filter(energy_type=energy_type).order_by()
     with collector_paused():
         if whole:
-            rows = stored.filter(month__in=whole).values_list("month", "device_id", "amount", "covered_s")
-            for month, device, amount, seconds in rows:
-                row = plant.devices.get(device)
-                if row is not None:
-                    amounts[row, whole[month]], covered[row, whole[month]] = amount, seconds
+            _set_months(stored, whole, plant, amounts, covered)
         if pieces:
             _add_pieces(stored, pieces, plant, amounts, covered)
     return amounts, covered
+
+
+def _set_months(
+    stored: QuerySet[DeviceMonth],
+    whole: Mapping[date, int],
+    plant: PlantMap,
+    amounts: np.ndarray,
+    covered: np.ndarray,
+) -> None:
+    """Set the parts that are whole months. One query, of a row for each month."""
+    rows = (
+        stored.filter(month__in=whole)
+        .values_list("month")
+        .annotate(packed=Packed("device_id", "amount", "covered_s"))
+    )
+    known = np.array(sorted(plant.devices), dtype=np.int64)
+    places = np.array([plant.devices[pk] for pk in known.tolist()], dtype=np.int64)
+    for month, packed in rows:
+        table = np.fromstring(packed, dtype=np.int64, sep=" ").reshape(-1, 3)
+        table = table[np.isin(table[:, 0], known)]  # a device may have come since the structure was kept
+        where = places[np.searchsorted(known, table[:, 0])]
+        amounts[where, whole[month]], covered[where, whole[month]] = table[:, 1:].T
 
 
 def _add_pieces(
