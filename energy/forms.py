@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from energy.choices import Connection
@@ -71,11 +74,30 @@ class DeviceFilterForm(forms.Form):
     )
 
 
+class LongSelect(forms.Select):
+    """A choice of hundreds of groups, written at once: a template for each takes longer than the page."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        chosen = {str(one) for one in self.format_value(value)}
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            (
+                (key, SafeString(" selected") if str(key) in chosen else "", label)
+                for key, label in self.choices
+            ),
+        )
+        its = flatatt({**self.build_attrs(self.attrs, attrs), "name": name})
+        return format_html("<select{}>{}</select>", its, options)
+
+
 class OutputForm(forms.Form):
     """One day's output, typed by hand."""
 
     group: forms.ModelChoiceField[DeviceGroup] = forms.ModelChoiceField(
-        label=_("设备组"), queryset=DeviceGroup.objects.order_by("order", "code")
+        label=_("设备组"), queryset=DeviceGroup.objects.order_by("order", "code"), widget=LongSelect
     )
     day = forms.DateField(label=_("日期"), widget=_day_input(), initial=timezone.localdate)
     product = forms.CharField(label=_("产品（可空）"), max_length=80, required=False)

@@ -9,6 +9,7 @@ from datetime import date
 from typing import NamedTuple, Protocol, TypeVar
 
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -155,6 +156,11 @@ def upper_levels(rows: list[_Row]) -> list[_Row]:
     while len(rows) > _MOST_ROWS and (lowest := max(row.depth for row in rows)):
         rows = [row for row in rows if row.depth < lowest]
     return rows
+
+
+def options(groups: Sequence[DeviceGroup]) -> SafeString:
+    """Return groups as options of a choice: once for all meters of a page, each of which has the choice."""
+    return format_html_join("", '<option value="{}">{}</option>', ((one.pk, one.name) for one in groups))
 
 
 @dataclass(frozen=True, slots=True)

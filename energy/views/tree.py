@@ -144,7 +144,7 @@ def _group_page(
         "units": unit_use(shown, energy_type.amount(use), period.first, period.so_far),
         "can_change": can_change,
         "attach": attach or (AttachForm(energy_type=energy_type) if can_change else None),
-        "others": [one for one in groups if one.pk != shown.pk] if can_change else [],
+        "others": tree.options([one for one in groups if one.pk != shown.pk]) if can_change else "",
         "today": period.today.isoformat(),
         "section": "groups",
     }

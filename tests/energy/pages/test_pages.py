@@ -586,3 +586,17 @@ def test_every_table_is_exported_with_exact_numbers(client: Client, plant: dict[
     assert costs[0][:6] == ("名称", "尖", "峰", "平", "谷", "深谷")
     days = sheet_of(client.get(f"/energy/devices/{plant['M0'].pk}/?format=xlsx"))
     assert days[1] == ("2026-04-01", 100, 1, None) and len(days) == 51
+
+
+def test_a_choice_of_groups_keeps_what_was_chosen_and_writes_names_as_text(
+    client: Client, plant: dict[str, Any]
+) -> None:
+    plant["shop"].name = "<b>压铸"
+    plant["shop"].save()
+    given = {"group": plant["shop"].pk, "day": "2026-05-01", "amount": "-1", "unit": "件"}
+    form = client.post("/energy/units/add", given).content.decode()
+    assert f'<option value="{plant["shop"].pk}" selected>&lt;b&gt;压铸</option>' in form
+    (select,) = re.findall(r'<select[^>]*name="group"[^>]*>', form)
+    assert " required" in select and 'id="id_group"' in select
+    moves = client.get(reverse("energy:group", args=[plant["line"].pk])).content.decode()
+    assert f'<option value="{plant["shop"].pk}">&lt;b&gt;压铸</option>' in moves
