@@ -24,7 +24,7 @@ def count_gaps(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("energy", "0014_gap_days"),
+        ("energy", "0015_gap_days"),
     ]
 
     operations = [

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("energy", "0013_groups_with_meters_stay"),
+        ("energy", "0014_mqtt"),
     ]
 
     operations = [
