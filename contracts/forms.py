@@ -42,6 +42,7 @@ WRITINGS: Mapping[str, str | Promise] = {
     "moment": gettext_lazy("日期与时间"),
     "lookup": gettext_lazy("换成文字（参数：键=文字；…）"),
     "count": gettext_lazy("个数"),
+    "picture": gettext_lazy("图片（参数：宽度毫米，默认 60）"),
 }
 PART_NAMES: Mapping[str, str | Promise] = {
     "": gettext_lazy("整个值"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from contracts import wording
 from contracts.choices import IN_FORCE, ContractState, Form, PdfState, VersionState
 from contracts.formats import fen_to_yuan
+from contracts.mapping import Problem
 from contracts.models import Contract, ContractVersion, Delivery
 from contracts.services import downloads, states
 from notifications.choices import STATE_TONES, Reason, State
@@ -30,6 +31,7 @@ class ProblemRow:
 
     text: str
     key: str
+    is_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,9 @@ def problems(contract: Contract) -> list[ProblemRow]:
     """Return what stops a contract; a difference of amounts is no single value to supply."""
     rows = []
     for one in contract.problems:
-        key = f"{one['field']}#{one['row']}" if one.get("row") else one["field"]
-        rows.append(ProblemRow(wording.problem(one), "" if one["code"] == "amounts_differ" else key))
+        problem = Problem(**one)
+        key = "" if problem.code == "amounts_differ" else problem.key
+        rows.append(ProblemRow(wording.problem(problem), key, problem.is_of_picture))
     return rows
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from approvals.models import Approval
 from contracts import formats
 from contracts.choices import OPEN, ContractState, TemplateState
-from contracts.mapping import Facts, read_form
+from contracts.mapping import Facts, FormFile, read_form
 from contracts.models import Contract, ContractTemplate, ContractTemplateVersion, ContractVersion
 
 _SPACES = re.compile(r"\s+")
@@ -117,6 +117,8 @@ def trouble_count(user: Any) -> int:
 # --- templates ----------------------------------------------------------------------------------
 
 _MOST_SAMPLES = 20
+NO_CODE = "0" * 16
+"""As long as the code of a contract, so that the QR code of a preview is as large as it will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ def template_rows() -> list[TemplateRow]:
 class Sample:
     """A real approval to stand beside a mapping."""
 
+    corp: str
     sp_no: str
     applicant: str
     applicant_id: str
@@ -166,7 +169,7 @@ class Sample:
     granted_at: datetime | None
     detail: Mapping[str, Any]
 
-    def facts(self, today: date) -> Facts:
+    def facts(self, today: date, files: Mapping[str, FormFile]) -> Facts:
         """Return what stands beside the form; the code leads nowhere, since this is no contract."""
         info = read_form(self.detail).info
         return Facts(
@@ -178,7 +181,8 @@ class Sample:
             department=self.department,
             applied_at=self.applied_at,
             granted_at=self.granted_at,
-            qr_text=settings.FRONTEND_URL + reverse("contracts:check", args=["0" * 16]),
+            qr_text=settings.FRONTEND_URL + reverse("contracts:check", args=[NO_CODE]),
+            files=files,
         )
 
 
@@ -189,6 +193,7 @@ def sample_approvals(template: ContractTemplate) -> list[Sample]:
     made = Contract.objects.filter(template__wecom_template_id=template.wecom_template_id).order_by("-pk")
     found = {
         row.sp_no: Sample(
+            corp=row.corp,
             sp_no=row.sp_no,
             applicant=row.applicant,
             applicant_id=row.applicant_id,
@@ -203,6 +208,7 @@ def sample_approvals(template: ContractTemplate) -> list[Sample]:
         found.setdefault(
             approval.sp_no,
             Sample(
+                corp=approval.corp,
                 sp_no=approval.sp_no,
                 applicant=approval.applicant_id,
                 applicant_id=approval.applicant_id,

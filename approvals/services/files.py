@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Min
 from django.utils.translation import gettext as _
 
-from approvals import client
+from approvals import client, signals
 from approvals.choices import FileState
 from approvals.models import ApprovalFile
 from approvals.services.reading import AFTER_LIMIT, PAUSES, in_words
@@ -41,11 +42,15 @@ def _due(at: datetime) -> Any:
     return ApprovalFile.objects.filter(state=FileState.WAITING, next_at__lte=at)
 
 
+def _next() -> Any:
+    return _due(clock.now()).select_related("approval").defer("data").order_by("next_at", "pk")[:_AT_ONCE]
+
+
 def fetch_due(*, budget: Budget | None = None) -> int:
     """Fetch the files that are due; return how many there were."""
     budget = budget or Budget(_DRAIN_S)
     done = 0
-    while budget and (files := list(_due(clock.now()).order_by("next_at", "pk")[:_AT_ONCE])):
+    while budget and (files := list(_next())):
         try:
             app = client.app(client.FILE_TIMEOUT_S)
         except AppError as error:
@@ -65,33 +70,42 @@ def _fetch(app: App, file: ApprovalFile) -> None:
     elif found.outcome.action is Action.WAIT:
         ApprovalFile.objects.filter(pk=file.pk).update(next_at=clock.now() + AFTER_LIMIT)
     elif found.outcome.action in (Action.MESSAGE_DEAD, Action.UPLOAD):  # unknown, or forgotten by WeCom
-        ApprovalFile.objects.filter(pk=file.pk, state=FileState.WAITING).update(
-            state=FileState.DEAD, next_at=None, error=in_words(found.outcome)
-        )
+        _settle(file, state=FileState.DEAD, error=in_words(found.outcome))
     else:
         _put_off(file, in_words(found.outcome))
 
 
 def _store(file: ApprovalFile, found: Download) -> None:
-    ApprovalFile.objects.filter(pk=file.pk, state=FileState.WAITING).update(
+    _settle(
+        file,
         state=FileState.STORED,
         name=found.name,
         data=found.data,
         size=len(found.data),
         sha256=content_hash(found.data),
-        next_at=None,
         error="",
     )
 
 
+def _settle(file: ApprovalFile, **values: Any) -> None:
+    """Write down how the fetching ended, and tell the rooms above in the same transaction."""
+    with transaction.atomic():
+        if not ApprovalFile.objects.filter(pk=file.pk, state=FileState.WAITING).update(
+            next_at=None, **values
+        ):
+            return
+        for name, value in values.items():
+            setattr(file, name, value)
+        signals.file_settled.send(ApprovalFile, file=file)
+
+
 def _put_off(file: ApprovalFile, why: str) -> None:
     attempts = file.attempts + 1
-    is_over = attempts > len(_MORE_PAUSES)
+    if attempts > len(_MORE_PAUSES):
+        _settle(file, state=FileState.DEAD, attempts=attempts, error=why[:500])
+        return
     ApprovalFile.objects.filter(pk=file.pk, state=FileState.WAITING).update(
-        attempts=attempts,
-        error=why[:500],
-        state=FileState.DEAD if is_over else FileState.WAITING,
-        next_at=None if is_over else clock.now() + _MORE_PAUSES[attempts - 1],
+        attempts=attempts, error=why[:500], next_at=clock.now() + _MORE_PAUSES[attempts - 1]
     )
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _EMU_PER_MM = 36_000
-_MOST_BYTES = 10 << 20
+MOST_BYTES = 10 << 20
+"""Of one picture."""
 _MOST_MM = 1000
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
@@ -44,8 +45,8 @@ class Picture:
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        if len(self.data) > _MOST_BYTES:
-            raise ValueError(f"a picture of more than {_MOST_BYTES} bytes")
+        if len(self.data) > MOST_BYTES:
+            raise ValueError(f"a picture of more than {MOST_BYTES} bytes")
         if not 0 < self.width_mm <= _MOST_MM:
             raise ValueError(f"a width that is not between 0 and {_MOST_MM} mm")
         extension, pixels = _kind_and_size(self.data)

@@ -7,9 +7,12 @@ mapped = apply(rules, form, facts, checks)
 from contracts.mapping.applying import (
     Check,
     Facts,
+    FormFile,
     Mapped,
     Problem,
     apply,
+    is_picture,
+    picture_digests,
     problems_of_rules,
     with_number,
 )
@@ -17,16 +20,18 @@ from contracts.mapping.controls import Control, Form, OddValue, read_form
 from contracts.mapping.conversions import CONVERSIONS, Conversion, convert
 from contracts.mapping.proposing import propose
 from contracts.mapping.rules import PARTS, Rule, Source
-from contracts.mapping.samples import sample_detail
+from contracts.mapping.samples import SAMPLE_FILE, sample_detail, sample_picture
 
 __all__ = [
     "CONVERSIONS",
     "PARTS",
+    "SAMPLE_FILE",
     "Check",
     "Control",
     "Conversion",
     "Facts",
     "Form",
+    "FormFile",
     "Mapped",
     "OddValue",
     "Problem",
@@ -34,9 +39,12 @@ __all__ = [
     "Source",
     "apply",
     "convert",
+    "is_picture",
+    "picture_digests",
     "problems_of_rules",
     "propose",
     "read_form",
     "sample_detail",
+    "sample_picture",
     "with_number",
 ]

@@ -18,11 +18,32 @@ _FOR_COLUMNS = frozenset({Source.CONTROL, Source.CONSTANT, Source.ROW_NUMBER, So
 _NOT_FOR_SINGLES = frozenset({Source.ROW_NUMBER})
 _QR_WIDTHS_MM = (10, 100)
 QR_WIDTH_MM = 22
+_PICTURE_WIDTHS_MM = (5, 180)
+PICTURE_WIDTH_MM = 60
+_TALLEST_MM = 250
+"""What stands on a page of A4 with its margins."""
+_PICTURE_KEYS = ({"qr", "width_mm"}, {"picture", "width_mm"})
+_NO_PICTURE = {"picture": "", "width_mm": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class FormFile:
+    """A file of the form: its name, and what it is as a picture.
+
+    digest   the hash under which the picture's bytes are found
+    pixels   width and height
+    fault    why it is none: `picture_waiting`, `picture_lost`, `picture_kind`, `picture_too_large`
+    """
+
+    name: str = ""
+    digest: str = ""
+    pixels: tuple[int, int] = (0, 0)
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a contract takes from beside the form; `file_names` by the ids that the form has."""
+    """What a contract takes from beside the form; `files` by the ids that the form has."""
 
     today: date
     sp_no: str = ""
@@ -33,7 +54,7 @@ class Facts:
     applied_at: datetime | None = None
     granted_at: datetime | None = None
     qr_text: str = ""
-    file_names: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, FormFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +80,11 @@ class Problem:
         """The name under which a person may supply the value."""
         return f"{self.field}#{self.row}" if self.row else self.field
 
+    @property
+    def is_of_picture(self) -> bool:
+        """Tell whether a picture is wanted in the field."""
+        return self.code.startswith("picture_")
+
     def as_json(self) -> dict[str, Any]:
         return {"field": self.field, "code": self.code, "detail": self.detail, "row": self.row}
 
@@ -67,7 +93,8 @@ class Problem:
 class Mapped:
     """The result: JSON values by field, what they were before they were written, what is wrong.
 
-    values    texts, lists of rows of texts, `{"qr": …, "width_mm": …}`
+    values    texts, `{"qr": text, "width_mm": …}`, `{"picture": digest, "width_mm": …}` (blank for none
+              where none is required), lists of rows of these
     raw       the value of each single field before its conversion; of a column, those of its rows
     by_title  fields whose control was found by its title only: somebody changed the form
     """
@@ -113,6 +140,18 @@ def apply(
     return _Application(form, facts, supplement or {}).run(rules, checks)
 
 
+def is_picture(value: Any) -> bool:
+    """Tell whether a value of a field is a picture: a QR code, or a file of the form."""
+    return isinstance(value, Mapping) and value.keys() in _PICTURE_KEYS
+
+
+def picture_digests(values: Mapping[str, Any]) -> set[str]:
+    """Return the hashes of the files that the values show as pictures."""
+    rows = [row for value in values.values() if isinstance(value, list) for row in value]
+    shown = (value for one in (values, *rows) for value in one.values() if is_picture(value))
+    return set(filter(None, (value.get("picture", "") for value in shown)))
+
+
 def with_number(values: Mapping[str, Any], rules: Iterable[Rule], number: str) -> dict[str, Any]:
     """Return the values with the contract's number in the fields that want it."""
     return {**values, **{rule.field: number for rule in rules if rule.source == Source.NUMBER}}
@@ -152,6 +191,10 @@ class _Application:
             self.values[rule.field] = {"qr": self.facts.qr_text, "width_mm": width}
             return
         try:
+            if rule.is_picture:
+                found = self.form.find(rule.path, rule.kind)
+                self.values[rule.field] = self._picture(rule, found, rule.field)
+                return
             value = self._value(rule, self._control(rule), rule.field)
             self._put(rule, value)
         except OddValue as odd:
@@ -198,8 +241,37 @@ class _Application:
         if value is None:
             return None
         if control.kind == "File" and rule.part != "key":
-            return tuple(self.facts.file_names.get(str(one), str(one)) for one in value)  # type: ignore[union-attr]
+            return tuple(self._file_name(str(one)) for one in value)  # type: ignore[union-attr]
         return take_part(value, rule.part)
+
+    def _file_name(self, file_id: str) -> str:
+        file = self.facts.files.get(file_id)
+        return file.name if file and file.name else file_id
+
+    def _picture(self, rule: Rule, control: Control | None, key: str) -> dict[str, Any]:
+        """Return the one file of a control as a picture; a person may have supplied another one."""
+        try:
+            control = self._known(rule, control)
+        except OddValue as odd:
+            raise OddValue("picture_missing", odd.detail) from odd
+        if supplied := self.supplement.get(key, ""):
+            ids: Sequence[Any] = (supplied,)
+        else:
+            value = control.value() if control is not None else None
+            ids = value if isinstance(value, tuple) else ()
+        if not ids:
+            if rule.is_required:
+                raise OddValue("picture_missing")
+            return dict(_NO_PICTURE)
+        if len(ids) > 1:
+            raise OddValue("picture_several", str(len(ids)))
+        file = self.facts.files.get(str(ids[0])) or FormFile(fault="picture_waiting")
+        if file.fault:
+            raise OddValue(file.fault, file.name)
+        width_mm = int(rule.argument or PICTURE_WIDTH_MM)
+        if file.pixels[1] * width_mm > _TALLEST_MM * file.pixels[0]:
+            raise OddValue("picture_too_tall", file.name)
+        return {"picture": file.digest, "width_mm": width_mm}
 
     def _of_approval(self, name: str) -> Value | None:
         found = getattr(self.facts, name) if name in APPROVAL_PARTS else None
@@ -216,11 +288,15 @@ class _Application:
         must = any(rule.is_required and rule.source == Source.CONTROL for rule in rules)
         if not rows and must:
             self.problems.append(Problem(name, "missing" if control is not None else "control_absent", table))
-        items: list[dict[str, str]] = []
+        items: list[dict[str, Any]] = []
         for number, row in enumerate(rows, start=1):
-            item: dict[str, str] = {}
+            item: dict[str, Any] = {}
             for rule in rules:
                 try:
+                    if rule.is_picture:
+                        found = row.find(rule.control, rule.kind)
+                        item[rule.column] = self._picture(rule, found, f"{rule.field}#{number}")
+                        continue
                     inner = None
                     if rule.source == Source.CONTROL:
                         inner = self._known(rule, row.find(rule.control, rule.kind))
@@ -349,10 +425,12 @@ def _faults(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "constant_empty", ""
     if rule.source == Source.APPROVAL and rule.path not in APPROVAL_PARTS:
         yield "unknown_part", rule.path
-    if rule.source == Source.QR and rule.argument:
-        low, high = _QR_WIDTHS_MM
+    if rule.argument and (rule.source == Source.QR or rule.is_picture):
+        low, high = _PICTURE_WIDTHS_MM if rule.is_picture else _QR_WIDTHS_MM
         if not rule.argument.isdecimal() or not low <= int(rule.argument) <= high:
             yield "bad_argument", rule.argument
+    if rule.is_picture and (rule.source != Source.CONTROL or rule.part):
+        yield "unsuitable_conversion", rule.part or rule.source
     if rule.source == Source.CONTROL:
         yield from _faults_of_control(rule)
 

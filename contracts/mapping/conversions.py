@@ -11,6 +11,7 @@ from decimal import Decimal
 from contracts import formats
 from contracts.formats import FormatError
 from contracts.mapping.controls import Moment, Named, OddValue, Record, Span, Value, decimal_of
+from contracts.mapping.rules import PICTURE
 
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 _MOST_DECIMALS = 12
@@ -217,6 +218,11 @@ def _as_count(value: Value, argument: str) -> str:
     return str(len(value)) if isinstance(value, tuple) else "1"
 
 
+def _as_picture(value: Value, argument: str) -> str:
+    """Refuse: a picture is no text, `applying` takes it from the files of the form."""
+    raise OddValue("unsuitable_conversion")
+
+
 _NUMBERS = ("Number", "Money", "Formula", "Text")
 _DAYS = ("Date", "DateRange", "Text")
 
@@ -234,5 +240,6 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "moment": Conversion(_as_moment, _DAYS),
     "lookup": Conversion(_as_lookup, ("Selector", "Text", "Contact")),
     "count": Conversion(_as_count, ("File", "RelatedApproval", "Contact", "Selector")),
+    PICTURE: Conversion(_as_picture, ("File",)),
 }
 """Every conversion by its name."""

@@ -27,6 +27,9 @@ class Source(StrEnum):
 APPROVAL_PARTS = ("sp_no", "sp_name", "applicant", "applicant_id", "department", "applied_at", "granted_at")
 """What the approval itself knows; the `path` of a rule with the source APPROVAL."""
 
+PICTURE = "picture"
+"""The conversion of a field that shows a file of the form as a picture."""
+
 PARTS: Mapping[str, tuple[str, ...]] = {
     "DateRange": ("begin", "end", "days", "hours"),
     "Location": ("title", "address", "latitude", "longitude"),
@@ -48,7 +51,7 @@ class Rule:
     part         which part of a value with several
     conversion   a name of `conversions.CONVERSIONS`
     argument     what the conversion needs: decimals, a separator, words by key; the text of a constant;
-                 the width of a QR code in mm
+                 the width of a QR code or of a picture in mm
     is_required  an empty value stops the contract; otherwise it is an empty text
     """
 
@@ -69,6 +72,10 @@ class Rule:
     @property
     def column(self) -> str:
         return self.field.partition(LIST_MARK)[2]
+
+    @property
+    def is_picture(self) -> bool:
+        return self.conversion == PICTURE
 
     @property
     def table(self) -> str:

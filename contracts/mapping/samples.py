@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,6 +13,10 @@ from contracts.mapping.applying import Check
 from contracts.mapping.conversions import words_by_key
 from contracts.mapping.rules import Rule, Source
 
+SAMPLE_FILE = "sample"
+"""The id of the one file of a made-up form; see `sample_picture`."""
+
+_SAMPLE_PIXELS = (160, 120)
 _ROWS = 2
 _ROW_YUAN = Decimal("1234.50")
 _NOON = "1772510400"
@@ -35,6 +41,26 @@ def sample_detail(rules: Sequence[Rule], checks: Sequence[Check] = ()) -> dict[s
         place.setdefault(rule.control, control)
     contents = [*singles.values(), *_tables(tables)]
     return {"info": {"sp_no": "202603030001", "apply_data": {"contents": contents}}}
+
+
+def sample_picture() -> bytes:
+    """Return the picture that stands for a file of the form: a frame with its diagonals, as PNG."""
+    width, height = _SAMPLE_PIXELS
+    rows = bytearray()
+    for y in range(height):
+        rows.append(0)  # no filter
+        for x in range(width):
+            is_edge = x < 2 or y < 2 or x >= width - 2 or y >= height - 2
+            falling = abs(x * height - y * width) < width
+            rising = abs((width - x) * height - y * width) < width
+            rows.append(150 if is_edge or falling or rising else 235)
+    header = struct.pack(">2L5B", width, height, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
 
 
 def _amounts(rules: Sequence[Rule], checks: Sequence[Check]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
@@ -83,7 +109,7 @@ def _value(rule: Rule, yuan: Decimal | None, capital: Decimal | None) -> dict[st
         case "Contact":
             return {"members": [{"userid": "wang.min", "name": "王敏"}]}
         case "File":
-            return {"files": [{"file_id": "sample"}]}
+            return {"files": [{"file_id": SAMPLE_FILE}]}
         case "RelatedApproval":
             return {"related_approval": [{"sp_no": "202603030000"}]}
         case "Location":

@@ -22,14 +22,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from approvals.choices import FileState
 from approvals.models import ApprovalFile
 from contracts import archive, mapping, wording
 from contracts.choices import ContractState, EventKind, PdfState, VersionState
 from contracts.docx import DocxError
-from contracts.mapping import Check, Facts, Mapped, Rule
+from contracts.mapping import Check, Facts, Mapped, Problem, Rule
 from contracts.mappings import checks_of, rules_of
 from contracts.models import Contract, ContractTemplateVersion, ContractVersion, MappingVersion
-from contracts.services import sending, states, templates
+from contracts.services import attachments, sending, states, templates
+from contracts.services.attachments import Attached
 from contracts.services.compiling import compiled, render
 from contracts.services.numbering import take_number
 from spc_site import clock, jobs
@@ -42,6 +44,10 @@ RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """What fails unexpectedly is tried again after these; then it waits for a person."""
 LEASE = timedelta(seconds=120)
 _NO_ACTIVE_VERSION = "no_active_version"
+_FILE_WAITS = "picture_waiting"
+_FILE_LOST = "picture_lost"
+_LOOK_AGAIN_AFTER = timedelta(minutes=5)
+"""For a file that is still fetched; its arrival rings sooner."""
 
 
 class _Stopped(Exception):
@@ -61,6 +67,11 @@ class _Plan:
     saved: MappingVersion
     rules: Sequence[Rule]
     mapped: Mapped
+    attached: Attached
+
+    @property
+    def waits_for_files(self) -> bool:
+        return any(one.code == _FILE_WAITS for one in self.mapped.problems)
 
 
 # --- what is due --------------------------------------------------------------------------------
@@ -107,6 +118,8 @@ def generate(contract: Contract) -> Contract:
     """Make the document of a contract that has none; every reason against it is kept with the contract."""
     try:
         plan = _planned(contract)
+        if plan.waits_for_files:
+            return _waits_for_files(contract, plan.mapped)
         if plan.mapped.problems:
             return _needs_data(contract, plan.mapped)
         return _made(contract, plan, kind=EventKind.GENERATED)
@@ -138,12 +151,32 @@ def regenerate(contract: Contract, *, user: User, note: str = "") -> Contract:
         raise AppError(error.code, wording.refusal(error)) from error
 
 
-def supply(contract: Contract, texts: Mapping[str, str], *, user: User) -> Contract:
-    """Enter what the form lacks, by the key of each problem, and have the document made."""
+def supply(
+    contract: Contract,
+    texts: Mapping[str, str],
+    *,
+    user: User,
+    pictures: Mapping[str, tuple[str, bytes]] | None = None,
+) -> Contract:
+    """Enter what the form lacks, by the key of each problem, and have the document made.
+
+    `pictures` are names and contents of files for the fields that show one. Raises AppError.
+    """
     with transaction.atomic():
         locked = states.locked(contract)
-        known = {f"{one['field']}#{one['row']}" if one["row"] else one["field"] for one in locked.problems}
-        given = {key: text.strip() for key, text in texts.items() if key in known and text.strip()}
+        problems = {Problem(**one).key: Problem(**one) for one in locked.problems}
+        told = {
+            key: text.strip()
+            for key, text in texts.items()
+            if key in problems and not problems[key].is_of_picture and text.strip()
+        }
+        shown = {
+            key: file
+            for key, file in (pictures or {}).items()
+            if key in problems and problems[key].is_of_picture
+        }
+        given = told | {key: attachments.keep_supplied(*file) for key, file in shown.items()}
+        told |= {key: name for key, (name, _data) in shown.items()}
         if not given:
             raise AppError("nothing_supplied", _("请填写至少一项数据。"))
         states.move(
@@ -151,7 +184,7 @@ def supply(contract: Contract, texts: Mapping[str, str], *, user: User) -> Contr
             ContractState.DRAFT,
             EventKind.SUPPLIED,
             actor=user,
-            note="；".join(f"{key}：{text}" for key, text in given.items()),
+            note="；".join(f"{key}：{text}" for key, text in told.items()),
             supplement=locked.supplement | given,
             problems=[],
             next_at=clock.now(),
@@ -161,7 +194,7 @@ def supply(contract: Contract, texts: Mapping[str, str], *, user: User) -> Contr
     return locked
 
 
-def retry(contract: Contract, *, user: User) -> Contract:
+def retry(contract: Contract, *, user: User | None = None) -> Contract:
     """Try again what failed, or what lacked data: the template may have been mended since."""
     with transaction.atomic():
         locked = states.locked(contract)
@@ -177,7 +210,20 @@ def retry(contract: Contract, *, user: User) -> Contract:
     return locked
 
 
-def facts_of(contract: Contract) -> Facts:
+def files_came(file: ApprovalFile) -> None:
+    """Go on with the contracts that waited for a file of their approval; it may have been given up."""
+    of_approval = Contract.objects.filter(corp=file.approval.corp, sp_no=file.approval.sp_no)
+    waiting = of_approval.filter(state=ContractState.DRAFT, failure=_FILE_WAITS)
+    count = waiting.update(next_at=clock.now())
+    if file.state == FileState.STORED:
+        for contract in of_approval.filter(state=ContractState.NEEDS_DATA):
+            if any(one["code"] == _FILE_LOST for one in contract.problems):
+                retry(contract)
+    if count:
+        jobs.enqueue("contracts.generate")
+
+
+def facts_of(contract: Contract, attached: Attached) -> Facts:
     """Return what stands beside the form of a contract's approval."""
     info = mapping.read_form(contract.detail).info
     return Facts(
@@ -189,15 +235,9 @@ def facts_of(contract: Contract) -> Facts:
         department=contract.department,
         applied_at=contract.applied_at,
         granted_at=contract.granted_at,
-        file_names=file_names(contract.corp, contract.sp_no),
+        files=attached.files,
         qr_text=settings.FRONTEND_URL + reverse("contracts:check", args=[contract.code]),
     )
-
-
-def file_names(corp: str, sp_no: str) -> dict[str, str]:
-    """Return what the files of an approval are called, those that were fetched."""
-    files = ApprovalFile.objects.filter(approval__corp=corp, approval__sp_no=sp_no).exclude(name="")
-    return dict(files.values_list("file_id", "name"))
 
 
 def _planned(contract: Contract) -> _Plan:
@@ -208,9 +248,12 @@ def _planned(contract: Contract) -> _Plan:
     rules: Sequence[Rule] = rules_of(saved)
     checks: Sequence[Check] = checks_of(saved)
     form = mapping.read_form(contract.detail)
-    mapped = mapping.apply(rules, form, facts_of(contract), checks, contract.supplement)
+    shown = {rule.field for rule in rules if rule.is_picture}
+    supplied = [text for key, text in contract.supplement.items() if key.partition("#")[0] in shown]
+    attached = attachments.of_approval(contract.corp, contract.sp_no, rules, supplied)
+    mapped = mapping.apply(rules, form, facts_of(contract, attached), checks, contract.supplement)
     compiled(version)  # now, not inside the transaction
-    return _Plan(version, saved, rules, mapped)
+    return _Plan(version, saved, rules, mapped, attached)
 
 
 def _planned_or_refused(contract: Contract) -> _Plan:
@@ -238,7 +281,8 @@ def _made(
             contract.template.series, on=timezone.localdate(now), department=locked.department
         )
         values = mapping.with_number(plan.mapped.values, plan.rules, number)
-        document = render(plan.version, values)
+        attachments.keep(mapping.picture_digests(values), plan.attached.pictures)
+        document = render(plan.version, values, pictures=plan.attached.pictures)
         facts = _archive_facts(plan, number, locked)
         before = locked.versions.order_by("-number").first()
         locked.versions.filter(state=VersionState.CURRENT).update(state=VersionState.REPLACED)
@@ -288,7 +332,8 @@ def _archive_facts(plan: _Plan, number: str, contract: Contract) -> dict[str, An
     roles, mapped = plan.saved.roles, plan.mapped
 
     def text(role: str) -> str:
-        return str(mapped.values.get(roles.get(role, ""), "") or "")[:200]
+        value = mapped.values.get(roles.get(role, ""), "")
+        return value[:200] if isinstance(value, str) else ""
 
     return {
         "name": text("name") or contract.template.name,
@@ -304,7 +349,7 @@ def _words(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value] if value else []
     if isinstance(value, Mapping):
-        return [] if "qr" in value else [word for one in value.values() for word in _words(one)]
+        return [] if mapping.is_picture(value) else [word for one in value.values() for word in _words(one)]
     return [word for one in value for word in _words(one)] if isinstance(value, list) else []
 
 
@@ -343,6 +388,19 @@ def _needs_data(contract: Contract, mapped: Mapped) -> Contract:
         )
         sending.ask_for_data(locked)
     return locked
+
+
+def _waits_for_files(contract: Contract, mapped: Mapped) -> Contract:
+    """Leave a contract until the files that it shows are here; WeCom's are fetched in another queue."""
+    waiting = [one for one in mapped.problems if one.code == _FILE_WAITS]
+    Contract.objects.filter(pk=contract.pk, state=ContractState.DRAFT).update(
+        failure=_FILE_WAITS,
+        failure_text="；".join(wording.problems(waiting))[:500],
+        next_at=clock.now() + _LOOK_AGAIN_AFTER,
+        updated_at=clock.now(),
+    )
+    contract.refresh_from_db()
+    return contract
 
 
 def _failed(contract: Contract, code: str, text: str, *, is_final: bool) -> Contract:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -22,6 +21,9 @@ from contracts.docx import BadPlaceholder, DocxError, Fields, check_package, com
 from contracts.mapping import Check, Facts, Mapped, Problem, Rule
 from contracts.mappings import ROLES, checks_of, rows_of, rules_of
 from contracts.models import Contract, ContractTemplate, ContractTemplateVersion, MappingVersion
+from contracts.selectors import NO_CODE, Sample
+from contracts.services import attachments
+from contracts.services.attachments import Attached
 from contracts.services.compiling import render
 from spc_site import clock, jobs
 from spc_site.errors import AppError, Conflict, NotAllowed
@@ -291,24 +293,30 @@ def preview(
     rules: Sequence[Rule],
     checks: Sequence[Check] = (),
     *,
-    detail: Mapping[str, Any] | None = None,
-    facts: Facts | None = None,
+    approval: Sample | None = None,
 ) -> Preview:
-    """Return what these rules make of an approval's detail, or of sample data; nothing is stored."""
-    form = mapping.read_form(detail if detail is not None else mapping.sample_detail(rules, checks))
-    mapped = mapping.apply(rules, form, facts or sample_facts(timezone.localdate()), checks)
+    """Return what these rules make of an approval, or of sample data; nothing is stored."""
+    if approval is None:
+        attached = attachments.sample()
+        form = mapping.read_form(mapping.sample_detail(rules, checks))
+        facts = sample_facts(timezone.localdate(), attached)
+    else:
+        attached = attachments.of_approval(approval.corp, approval.sp_no, rules)
+        form = mapping.read_form(approval.detail)
+        facts = approval.facts(timezone.localdate(), attached.files)
+    mapped = mapping.apply(rules, form, facts, checks)
     troubles = wording.problems(mapped.problems)
     document = None
     if not troubles:
         try:
             values = mapping.with_number(mapped.values, rules, SAMPLE_NUMBER)
-            document = render(version, values, mark=DRAFT_MARK)
+            document = render(version, values, mark=DRAFT_MARK, pictures=attached.pictures)
         except DocxError as error:
             troubles.append(wording.refusal(error))
     return Preview(mapped, document, troubles)
 
 
-def sample_facts(today: date) -> Facts:
+def sample_facts(today: date, attached: Attached) -> Facts:
     """Return what stands beside the form where there is no approval yet."""
     now = timezone.now()
     return Facts(
@@ -320,5 +328,6 @@ def sample_facts(today: date) -> Facts:
         department=_("采购部"),
         applied_at=now,
         granted_at=now,
-        qr_text=settings.FRONTEND_URL + reverse("contracts:check", args=["0" * 16]),
+        qr_text=settings.FRONTEND_URL + reverse("contracts:check", args=[NO_CODE]),
+        files=attached.files,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_POST
 from accounts.redirects import next_address
 from contracts import presenters, selectors
 from contracts.models import BatchRun, Contract
-from contracts.services import acts, batches, conversions, generation, sending
+from contracts.services import acts, attachments, batches, conversions, generation, sending
 from spc_site.acts import do_and_say
 from spc_site.errors import AppError
 
@@ -100,9 +101,19 @@ def supply(request: HttpRequest, pk: int) -> HttpResponse:
         for name, text in request.POST.items()
         if name.startswith("field:") and isinstance(text, str)
     }
-    return _act(
-        request, pk, _("已补充数据，正在生成。"), lambda one, user: generation.supply(one, texts, user=user)
-    )
+    uploads = {
+        name.removeprefix("picture:"): upload
+        for name, upload in request.FILES.items()
+        if name.startswith("picture:") and isinstance(upload, UploadedFile)
+    }
+
+    def change(one: Contract, user: User) -> None:
+        if any((upload.size or 0) > attachments.MOST_BYTES for upload in uploads.values()):
+            raise AppError("too_large", _("图片超过 10 MB。"))
+        pictures = {key: (upload.name or key, upload.read()) for key, upload in uploads.items()}
+        generation.supply(one, texts, user=user, pictures=pictures)
+
+    return _act(request, pk, _("已补充数据，正在生成。"), change)
 
 
 @require_POST

@@ -13,7 +13,6 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -163,10 +162,19 @@ def _shown(values: Any, rule: Rule) -> str:
     if rule.source == Source.NUMBER:
         return templates.SAMPLE_NUMBER
     if rule.list_name:
-        cells = [str(row.get(rule.column, "")) for row in values.get(rule.list_name, ())]
+        cells = [_cell(row.get(rule.column, "")) for row in values.get(rule.list_name, ())]
         return " / ".join(cells[:3]) + (" …" if len(cells) > 3 else "")
-    value = values.get(rule.field, "")
-    return _("（二维码）") if isinstance(value, dict) else str(value)[:80]
+    return _cell(values.get(rule.field, ""))
+
+
+def _cell(value: Any) -> str:
+    if not mapping.is_picture(value):
+        return str(value)[:80]
+    if "qr" in value:
+        return _("（二维码）")
+    if not value["picture"]:
+        return _("（无图片）")
+    return _("（图片，宽 %(width)d 毫米）") % {"width": value["width_mm"]}
 
 
 def _editor(request: HttpRequest, version: ContractTemplateVersion) -> _Editor:
@@ -189,11 +197,7 @@ def _editor(request: HttpRequest, version: ContractTemplateVersion) -> _Editor:
 
 
 def _tried(editor: _Editor) -> templates.Preview:
-    sample = editor.sample
-    facts = sample.facts(timezone.localdate()) if sample else None
-    return templates.preview(
-        editor.version, editor.rules, editor.checks, detail=sample.detail if sample else None, facts=facts
-    )
+    return templates.preview(editor.version, editor.rules, editor.checks, approval=editor.sample)
 
 
 @may_view
@@ -241,7 +245,7 @@ def version(request: HttpRequest, pk: int) -> HttpResponse:
         ],
         "troubles": row.trouble.splitlines(),
         "tried": faults or editor.preview.troubles,
-        "text": reading.text_of(editor.preview.document) if editor.preview.document else [],
+        "text": reading.look(editor.preview.document) if editor.preview.document else [],
         "sources": forms.SOURCES.items(),
         "writings": forms.WRITINGS.items(),
         "roles": [(role, label, editor.roles.get(role, "")) for role, label in ROLES.items()],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.mapping import Facts, OddValue, Rule, apply, read_form
+from contracts.mapping import Facts, FormFile, OddValue, Rule, apply, read_form
 from tests.contracts.forms import FACTS, control, form, table
 
 # kind, value as published, conversion, part, argument, what is printed
@@ -317,7 +317,7 @@ def test_the_approval_itself_the_day_and_constants_are_sources_too() -> None:
 
 def test_files_are_listed_by_their_names_where_these_are_known() -> None:
     of = form(control("File", "f", {"files": [{"file_id": "f1"}, {"file_id": "f2"}]}))
-    facts = Facts(today=FACTS.today, file_names={"f1": "图纸.pdf"})
+    facts = Facts(today=FACTS.today, files={"f1": FormFile("图纸.pdf")})
     rules = [Rule("附件", path="f", kind="File", argument="\n"), Rule("份数", path="f", conversion="count")]
     assert apply(rules, of, facts).values == {"附件": "图纸.pdf\nf2", "份数": "2"}
 
