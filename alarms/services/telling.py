@@ -77,8 +77,8 @@ class Hush:
 
     def _read_causes(self) -> list[tuple[InhibitionRule, Matchers, int, dict[str, str], str]]:
         found = []
-        rows = Alarm.objects.open().only(*matching.OWN, "labels", "title")
-        for alarm in rows:
+        some = matching.any_may_match([matchers for matchers, _targets, _rule in self._rules])
+        for alarm in Alarm.objects.open().filter(some).only(*matching.OWN, "labels", "title"):
             facts = matching.facts_of(alarm)
             for matchers, targets, rule in self._rules:
                 if matching.matches(matchers, facts):

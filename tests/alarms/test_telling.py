@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
 from accounts.models import Profile
-from alarms import services
+from alarms import matching, services
 from alarms.models import Alarm, InhibitionRule, Silence
 from alarms.services import AlarmRequest
 from notifications.models import Notification, Route, RouteStep
@@ -218,6 +219,43 @@ def test_a_dead_gateway_keeps_its_own_meters_quiet_until_it_is_back() -> None:
     services.recover(["energy.gateway.1", "energy.silent.1"], at=NOON)
     assert services.tell_released(at=NOON) == 1
     assert _sent()[-1].title == "报警: 3 号表无数据"
+
+
+_TEXTS = (
+    "kind=gateway_offline",
+    "kind=meter_silent\nsource^=energy",
+    "gateway=G1\nkind!=gateway_offline",
+    "level=0",
+    "level=2\ngateway=G0",
+    "nothing=",
+    "nothing=x",
+    "kind^=meter",
+    "key=energy.silent.3",
+    "key^=energy.silent.\nseverity=critical",
+    "0=a",
+    "contains=b",
+    "a__b=c",
+    "温度=高",
+    "source=ENERGY.silent",
+)
+
+
+def test_the_database_leaves_out_no_alarm_that_matchers_mean() -> None:
+    odd = {"0": "a", "contains": "b", "a__b": "c", "温度": "高"}
+    requests = [_gateway(1), *(_meter(number) for number in (1, 2, 3))]
+    requests += [_meter(4, labels=odd, level=2), _meter(5, labels={}, severity="critical")]
+    services.raise_alarms(requests, at=NOON)
+    everything = list(Alarm.objects.all())
+    meant = {
+        text: {one.pk for one in everything if matching.matches(matching.parse(text), matching.facts_of(one))}
+        for text in _TEXTS
+    }
+    assert sum(map(len, meant.values())) > 15
+    for one, other in product(_TEXTS, repeat=2):
+        some = matching.any_may_match([matching.parse(one), matching.parse(other)])
+        assert meant[one] | meant[other] <= set(Alarm.objects.filter(some).values_list("pk", flat=True))
+    gateways = matching.any_may_match([matching.parse("kind=gateway_offline")])
+    assert Alarm.objects.filter(gateways).get().key == "energy.gateway.1", "and leaves out the others"
 
 
 def test_sifting_costs_the_same_for_one_alarm_and_for_many(django_assert_num_queries: Any) -> None:
