@@ -18,7 +18,7 @@ from energy.metering import Flag
 from energy.models import Device, EnergyType, ReadingCorrection
 from energy.presenters import numbers
 from energy.presenters.periods import Period
-from energy.presenters.tree import Coverage, coverage, parts_chart
+from energy.presenters.tree import Coverage, coverage, parts_chart, share_of_time
 from energy.selectors.pages import DayUse
 from spc_site.lib.svg import (
     Axis,
@@ -120,8 +120,8 @@ def compared(
 def period_coverage(days: Mapping[date, DayUse], period: Period) -> Coverage:
     """Judge how much of a period so far was measured."""
     its = [use for day, use in days.items() if period.first <= day <= period.so_far]
-    length = 86_400 * period.elapsed
-    return coverage(min(sum(use.covered_s for use in its), length), length)
+    whole_s = 86_400 * ((period.last - period.first).days + 1)
+    return coverage(sum(use.covered_s for use in its), round(whole_s * share_of_time(period)))
 
 
 def load_chart(curve: np.ndarray | None, energy_type: EnergyType, day: date) -> SafeString:

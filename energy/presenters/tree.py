@@ -9,6 +9,7 @@ from datetime import date
 from typing import NamedTuple, Protocol, TypeVar
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -79,9 +80,19 @@ _MOST_ROWS = 60
 """A tree of more rows shows its upper levels; the groups' own pages go on from there."""
 
 
+_ON_THE_WAY_S = 2 * 3600
+"""Readings come by the hour and take their time: what is younger is not missed yet."""
+_MINUTE_OF_DAY = 1 / 1440
+
+
 def share_of_time(period: Period) -> float:
-    """Return what part of the period has been: what has not cannot have data."""
-    return period.elapsed / max((period.last - period.first).days + 1, 1)
+    """Return what part of the period has been, today up to now: what has not cannot have data."""
+    gone = float(period.elapsed)
+    if period.is_current:
+        now = timezone.localtime()
+        today_s = now.hour * 3600 + now.minute * 60 - _ON_THE_WAY_S
+        gone += max(today_s, 0) / 86_400 - 1
+    return max(gone, _MINUTE_OF_DAY) / ((period.last - period.first).days + 1)
 
 
 def children_of(groups: Sequence[DeviceGroup]) -> Mapping[int | None, list[DeviceGroup]]:

@@ -118,7 +118,25 @@ def test_a_period_that_is_not_over_is_complete_when_all_its_days_so_far_are(
     plant["M2"].days.filter(date__gte=date(2026, 5, 11)).delete()
     months.refresh([plant["M2"].pk], MAY, MAY)
     rows = client.get("/energy/groups/").context["rows"]
-    assert [row.coverage.text for row in rows] == ["数据完整", "数据完整", "数据 50%"]
+    assert [row.coverage.text for row in rows] == ["数据完整", "数据完整", "数据 51%"]
+
+
+def test_what_has_not_been_of_today_is_not_missing(
+    client: Client, plant: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late in the first night of a month all but the last hours was read: nothing is amiss."""
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 5, 1, 4, 10, tzinfo=make.SHANGHAI))
+    meter = plant["M2"]
+    meter.days.filter(date__gte=MAY).delete()
+    make.used(meter, MAY, 5, covered_s=4 * 3600)
+    page = reverse("energy:group", args=[plant["line"].pk])
+    for period in ("day", "month", "year"):
+        (row,) = client.get(f"{page}?period={period}").context["meters"]
+        assert row.coverage.text == ("数据完整" if period != "year" else "数据 25%"), period
+    assert client.get(f"/energy/devices/{meter.pk}/").context["coverage"].is_full
+    meter.days.filter(date__gte=MAY).delete()
+    make.used(meter, MAY, 5, covered_s=3600)
+    assert client.get(f"/energy/devices/{meter.pk}/").context["coverage"].text == "数据 46%"
 
 
 @pytest.mark.parametrize(
