@@ -132,7 +132,15 @@ class ApprovalAdmin(ReadOnlyAdmin):
     inlines = (ChangeInline, FileInline)
     actions = ("read_again",)
     object_actions = ("read_again",)
-    list_display = ("sp_no", "name", "status_badge", "applicant_id", "department", "applied_at", "asked_at")
+    list_display = (
+        "sp_no",
+        "name",
+        "status_badge",
+        "applicant_id",
+        "department_said",
+        "applied_at",
+        "asked_at",
+    )
     list_filter = ("status", "name", "applied_at")
     search_fields = ("sp_no", "name", "applicant_id")
     search_help_text = gettext_lazy("审批编号、名称、申请人")
@@ -143,7 +151,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("sp_no", "name"),
                     ("status_badge", "changed_at"),
-                    ("applicant_id", "department", "applied_at"),
+                    ("applicant_id", "department_said", "applied_at"),
                     "filled_in",
                 )
             },
@@ -151,7 +159,11 @@ class ApprovalAdmin(ReadOnlyAdmin):
         (gettext_lazy("来历"), {"fields": (("corp", "template_id"), ("asked_at", "detail_hash"))}),
         (gettext_lazy("详情原文"), {"fields": ("detail",), "classes": ("collapse",)}),
     )
-    readonly_fields = ("filled_in",)
+    readonly_fields = ("department_said", "filled_in")
+
+    @admin.display(description=gettext_lazy("部门"), ordering="department_name")
+    def department_said(self, approval: Approval) -> str:
+        return presenters.department_in_words(approval.department, approval.department_name)
 
     status_badge = badge_column("status", STATUS_TONES)
 

@@ -61,14 +61,25 @@ def _text(value: Mapping[str, Any]) -> str:
         return _day(date.get("s_timestamp"))
     if isinstance(selector := value.get("selector"), Mapping):
         return "、".join(_title({"title": one.get("value")}) for one in selector.get("options") or ())
-    for name in ("members", "departments"):
-        if value.get(name):
-            return "、".join(str(one.get("name") or one.get("userid") or "") for one in value[name])
+    if value.get("members"):
+        return "、".join(str(one.get("name") or one.get("userid") or "") for one in value["members"])
+    if value.get("departments"):
+        return "、".join(
+            department_in_words(str(one.get("openapi_id") or ""), str(one.get("name") or ""))
+            for one in value["departments"]
+        )
     if value.get("files"):
         return _("%(count)d 个附件") % {"count": len(value["files"])}
     if isinstance(formula := value.get("formula"), Mapping):
         return str(formula.get("value", ""))
     return ""
+
+
+def department_in_words(number: str, name: str = "") -> str:
+    """Return the name of a department; where WeCom gave none, its number, said to be one."""
+    if name or not number:
+        return name
+    return _("部门 %(number)s（企业微信未给出名称）") % {"number": number}
 
 
 def _day(seconds: object) -> str:

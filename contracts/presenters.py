@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from approvals.presenters import department_in_words
 from contracts import wording
 from contracts.choices import IN_FORCE, ContractState, Form, PdfState, VersionState
 from contracts.formats import fen_to_yuan
@@ -70,7 +71,7 @@ def facts(contract: Contract) -> list[Fact]:
         (_("乙方"), contract.party_b),
         (_("金额（元）"), "" if amount is None else fen_to_yuan(amount, grouped=True)),
         (_("合同类型"), f"{contract.template.contract_type} · {contract.template.name}"),
-        (_("申请人"), " · ".join(filter(None, (contract.applicant, contract.department)))),
+        (_("申请人"), " · ".join(filter(None, (contract.applicant, _department(contract))))),
         (_("审批单号"), contract.sp_no),
         (_("通过时间"), _moment(contract.granted_at)),
         (_("签署日期"), contract.signed_on.isoformat() if contract.signed_on else ""),
@@ -78,6 +79,11 @@ def facts(contract: Contract) -> list[Fact]:
         (_("追踪号"), contract.trace),
     )
     return [Fact(label, text) for label, text in found if text]
+
+
+def _department(contract: Contract) -> str:
+    is_number = contract.department.isdecimal()
+    return department_in_words(contract.department) if is_number else contract.department
 
 
 def problems(contract: Contract) -> list[ProblemRow]:

@@ -212,7 +212,7 @@ def sample_approvals(template: ContractTemplate) -> list[Sample]:
                 sp_no=approval.sp_no,
                 applicant=approval.applicant_id,
                 applicant_id=approval.applicant_id,
-                department=approval.department,
+                department=approval.department_name or approval.department,
                 applied_at=approval.applied_at,
                 granted_at=approval.changed_at,
                 detail=approval.detail,

@@ -28,6 +28,7 @@ _PROBLEMS: Mapping[str, str | Promise] = {
     "bad_format": gettext_lazy("无法按要求书写"),
     "part_missing": gettext_lazy("未指定取哪一部分"),
     "no_words_for": gettext_lazy("选项没有对应的文字"),
+    "department_unnamed": gettext_lazy("企业微信没有给出部门名称"),
     "picture_missing": gettext_lazy("没有图片"),
     "picture_several": gettext_lazy("应为一张图片，上传了多个文件"),
     "picture_waiting": gettext_lazy("附件还没有下载完"),

@@ -240,6 +240,15 @@ class App:
 
         return Download.of(self._with_token(download))
 
+    def department(self, number: str) -> Reply:
+        """Ask for a department by its number; the answer has its `name` in `department`."""
+
+        def exchange(token: str) -> Reply:
+            url = f"{self._url('department/get', token)}&id={quote(number, safe='')}"
+            return self._transport.get(url, secrets=(token,))
+
+        return self._with_token(exchange)
+
     def call(self, path: str, text: str | None = None) -> Reply:
         """Call an API with the shared token: POST the JSON text, or GET where there is none."""
 

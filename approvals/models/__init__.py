@@ -4,6 +4,7 @@ from approvals.models.approvals import (
     Approval,
     ApprovalChange,
     ApprovalFile,
+    Department,
     OutgoingApproval,
     WatchedTemplate,
 )
@@ -13,6 +14,7 @@ __all__ = [
     "Approval",
     "ApprovalChange",
     "ApprovalFile",
+    "Department",
     "InboundEvent",
     "OutgoingApproval",
     "ReconcileRun",

@@ -42,7 +42,8 @@ class Approval(models.Model):
     template_id = models.CharField(_("模板 ID"), max_length=128, blank=True, db_index=True)
     status = models.PositiveSmallIntegerField(_("状态"), choices=Status)
     applicant_id = models.CharField(_("申请人"), max_length=64, blank=True)
-    department = models.CharField(_("部门"), max_length=64, blank=True)
+    department = models.CharField(_("部门 ID"), max_length=64, blank=True)
+    department_name = models.CharField(_("部门"), max_length=120, blank=True)
     applied_at = models.DateTimeField(_("申请时间"), null=True, blank=True, db_index=True)
     detail = models.JSONField(_("详情"))
     detail_hash = models.CharField(_("详情摘要"), max_length=64)
@@ -66,6 +67,23 @@ class Approval(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:approvals_approval_change", args=[self.pk])
+
+
+class Department(models.Model):
+    """A department of WeCom's by its number; `name` is blank where WeCom gave none when it was asked."""
+
+    corp = models.CharField(_("企业"), max_length=64)
+    number = models.CharField(_("部门 ID"), max_length=64)
+    name = models.CharField(_("名称"), max_length=120, blank=True)
+    asked_at = models.DateTimeField(_("读取时间"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("企业微信部门")
+        ordering = ["corp", "number"]
+        constraints = [models.UniqueConstraint(fields=["corp", "number"], name="approvals_department_once")]
+
+    def __str__(self) -> str:
+        return self.name or self.number
 
 
 class ApprovalChange(models.Model):

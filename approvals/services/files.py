@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from approvals import client, signals
 from approvals.choices import FileState
 from approvals.models import ApprovalFile
+from approvals.services.due import Due
 from approvals.services.reading import AFTER_LIMIT, PAUSES, in_words
 from spc_site import clock, jobs
 from spc_site.errors import AppError
@@ -27,23 +27,11 @@ _AT_ONCE = 20
 _DRAIN_S = 60.0
 
 
-def has_due() -> bool:
-    """Tell whether a file waits to be fetched. One query."""
-    return _due(clock.now()).exists()
-
-
-def oldest_due() -> datetime | None:
-    """Return since when the oldest has been waiting. One query."""
-    found: datetime | None = _due(clock.now()).aggregate(first=Min("next_at"))["first"]
-    return found
-
-
-def _due(at: datetime) -> Any:
-    return ApprovalFile.objects.filter(state=FileState.WAITING, next_at__lte=at)
+DUE = Due(ApprovalFile, state=FileState.WAITING)
 
 
 def _next() -> Any:
-    return _due(clock.now()).select_related("approval").defer("data").order_by("next_at", "pk")[:_AT_ONCE]
+    return DUE.rows().select_related("approval").defer("data").order_by("next_at", "pk")[:_AT_ONCE]
 
 
 def fetch_due(*, budget: Budget | None = None) -> int:

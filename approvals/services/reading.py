@@ -16,11 +16,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min
 
 from approvals import client, signals
 from approvals.choices import MAY_FOLLOW, EventState, Status
 from approvals.models import Approval, ApprovalChange, ApprovalFile, InboundEvent
+from approvals.services import departments
+from approvals.services.due import Due
 from approvals.services.receiving import APPROVAL_CHANGED, CARD_CLICKED
 from spc_site import clock, jobs
 from spc_site.errors import AppError
@@ -39,19 +40,7 @@ _AT_ONCE = 100
 _DRAIN_S = 20.0
 
 
-def has_due() -> bool:
-    """Tell whether an event waits. One query."""
-    return _due(clock.now()).exists()
-
-
-def oldest_due() -> datetime | None:
-    """Return since when the oldest waiting event has been due. One query."""
-    found: datetime | None = _due(clock.now()).aggregate(first=Min("next_at"))["first"]
-    return found
-
-
-def _due(at: datetime) -> Any:
-    return InboundEvent.objects.filter(state=EventState.WAITING, next_at__lte=at)
+DUE = Due(InboundEvent, state=EventState.WAITING)
 
 
 def process_due(*, budget: Budget | None = None) -> int:
@@ -62,7 +51,7 @@ def process_due(*, budget: Budget | None = None) -> int:
     budget = budget or Budget(_DRAIN_S)
     done = 0
     while budget:
-        events = list(_due(clock.now()).order_by("next_at", "pk")[:_AT_ONCE])
+        events = list(DUE.rows().order_by("next_at", "pk")[:_AT_ONCE])
         if not events:
             break
         for subject, some in _by_subject(events):
@@ -118,6 +107,7 @@ def _read(sp_no: str, events: Sequence[InboundEvent]) -> None:
     asked_at = clock.now()
     found = wecom.detail(sp_no)
     if found.outcome.ok:
+        departments.learn(found.info)
         with transaction.atomic():
             taken = take_in(found.info, asked_at=asked_at)
             if taken.asked_at > asked_at and taken.detail_hash != digest_of(found.info):
@@ -192,6 +182,7 @@ def read_again(sp_no: str, *, approvals: Approvals | None = None) -> Approval | 
     asked_at = clock.now()
     found = wecom.detail(sp_no)
     if found.outcome.ok:
+        departments.learn(found.info)
         with transaction.atomic():
             return take_in(found.info, asked_at=asked_at)
     if found.outcome.action is Action.MESSAGE_DEAD:
@@ -212,7 +203,8 @@ def take_in(info: Mapping[str, Any], *, asked_at: datetime) -> Approval:
         raise AppError("detail_unreadable", f"detail without number or known status: {sp_no!r} {status!r}")
     digest = digest_of(info)
     corp = settings.WECHAT_CORP_ID
-    applicant = _applicant(info)
+    applicant = departments.applicant_of(info)
+    party = departments.number_of(info)
     approval, is_new = Approval.objects.select_for_update().get_or_create(
         corp=corp,
         sp_no=sp_no,
@@ -221,7 +213,8 @@ def take_in(info: Mapping[str, Any], *, asked_at: datetime) -> Approval:
             "template_id": str(info.get("template_id") or "")[:128],
             "status": status,
             "applicant_id": str(applicant.get("userid") or "")[:64],
-            "department": str(applicant.get("partyid") or "")[:64],
+            "department": party,
+            "department_name": departments.name_of(party),
             "applied_at": _moment(info.get("apply_time")),
             "detail": dict(info),
             "detail_hash": digest,
@@ -248,6 +241,9 @@ def take_in(info: Mapping[str, Any], *, asked_at: datetime) -> Approval:
         return approval
     approval.asked_at = asked_at
     fields = ["asked_at"]
+    if not approval.department_name and (name := departments.name_of(approval.department)):
+        approval.department_name = name
+        fields.append("department_name")
     if digest != approval.detail_hash:
         approval.detail, approval.detail_hash = dict(info), digest
         fields += ["detail", "detail_hash"]
@@ -284,16 +280,6 @@ def _note_files(approval: Approval, at: datetime) -> None:
     if wanted:
         ApprovalFile.objects.bulk_create(wanted, ignore_conflicts=True)
         jobs.enqueue("approvals.files")
-
-
-def _applicant(info: Mapping[str, Any]) -> Mapping[str, Any]:
-    one = info.get("applyer")
-    if isinstance(one, Mapping):
-        return one
-    several = info.get("batch_applyer")
-    if isinstance(several, list) and several and isinstance(several[0], Mapping):
-        return several[0]
-    return {}
 
 
 def _number(value: object) -> int | None:

@@ -20,6 +20,7 @@ from approvals import client, signals
 from approvals.choices import StartState
 from approvals.models import OutgoingApproval
 from approvals.services import reading
+from approvals.services.due import Due
 from spc_site import clock, jobs
 from spc_site.errors import AppError
 from spc_site.jobs import Budget
@@ -29,7 +30,7 @@ from wecom.errors import Action
 MARK = "{mark}"
 """Stands in a form's texts where the mark is to be; without it a lost answer is for a person."""
 
-_OPEN = (StartState.WAITING, StartState.SENDING, StartState.UNCERTAIN)
+DUE = Due(OutgoingApproval, state__in=(StartState.WAITING, StartState.SENDING, StartState.UNCERTAIN))
 _LEASE = timedelta(minutes=2)
 _SHOWN_AFTER = timedelta(seconds=30)
 _DRAIN_S = 20.0
@@ -89,21 +90,12 @@ def _marked(contents: Sequence[Mapping[str, Any]], mark: str) -> tuple[list[Any]
     return json.loads(text.replace(MARK, mark)), MARK in text
 
 
-def has_due() -> bool:
-    """Tell whether an approval waits to be started. One query."""
-    return OutgoingApproval.objects.filter(state__in=_OPEN, next_at__lte=clock.now()).exists()
-
-
 def start_due(*, budget: Budget | None = None) -> int:
     """Start the approvals that are due; return how many were looked at."""
     budget = budget or Budget(_DRAIN_S)
     done = 0
     while budget:
-        row = (
-            OutgoingApproval.objects.filter(state__in=_OPEN, next_at__lte=clock.now())
-            .order_by("next_at")
-            .first()
-        )
+        row = DUE.rows().order_by("next_at").first()
         if row is None:
             break
         if not _claim(row):

@@ -275,6 +275,8 @@ class _Application:
 
     def _of_approval(self, name: str) -> Value | None:
         found = getattr(self.facts, name) if name in APPROVAL_PARTS else None
+        if name == "department" and found and found.isdecimal():
+            raise OddValue("department_unnamed", found)
         if isinstance(found, datetime):
             return Moment(formats.shanghai(found), has_time=True)
         return found or None

@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 
 from approvals.choices import FileState
 from approvals.models import ApprovalFile
+from approvals.services import departments
 from contracts import archive, mapping, wording
 from contracts.choices import ContractState, EventKind, PdfState, VersionState
 from contracts.docx import DocxError
@@ -278,7 +279,10 @@ def _made(
             raise Conflict(_("合同目前是“%(state)s”，不能这样做。") % {"state": locked.get_state_display()})
         now = clock.now()
         number = locked.number or take_number(
-            contract.template.series, on=timezone.localdate(now), department=locked.department
+            contract.template.series,
+            on=timezone.localdate(now),
+            department=locked.department,
+            department_id=departments.number_of(mapping.read_form(locked.detail).info),
         )
         values = mapping.with_number(plan.mapped.values, plan.rules, number)
         attachments.keep(mapping.picture_digests(values), plan.attached.pictures)

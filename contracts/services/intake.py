@@ -59,7 +59,7 @@ def facts_of(approval: Approval) -> ApprovalFacts:
         detail=approval.detail,
         applicant_id=approval.applicant_id,
         applicant=profile.user.get_full_name() if profile else "",
-        department=approval.department,
+        department=approval.department_name or approval.department,
     )
 
 

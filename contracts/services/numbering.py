@@ -12,13 +12,13 @@ from contracts.models import NumberCounter, NumberSeries
 from spc_site.errors import AppError
 
 
-def take_number(series: NumberSeries, *, on: date, department: str = "") -> str:
+def take_number(series: NumberSeries, *, on: date, department: str = "", department_id: str = "") -> str:
     """Take the next number of a series. To be called inside the transaction that stores it.
 
     Raises AppError for a department without a code, where the series wants one, and when the digits
     of the series are used up.
     """
-    period, code = period_of(series, on), code_of(series, department)
+    period, code = period_of(series, on), code_of(series, department, department_id)
     counter, _is_new = NumberCounter.objects.get_or_create(series=series, period=period, department=code)
     # The update locks the row until the transaction ends: whoever comes meanwhile waits and gets the next.
     NumberCounter.objects.filter(pk=counter.pk).update(last=F("last") + 1)
@@ -35,11 +35,11 @@ def period_of(series: NumberSeries, on: date) -> str:
     return {Reset.YEAR: f"{on:%Y}", Reset.MONTH: f"{on:%Y-%m}"}.get(Reset(series.reset), "")
 
 
-def code_of(series: NumberSeries, department: str) -> str:
-    """Return the department's code in the numbers: by its full name, else by the last part of its path."""
+def code_of(series: NumberSeries, department: str, department_id: str = "") -> str:
+    """Return the department's code in the numbers: by full name, last part of its path, or number."""
     if not series.department_codes:
         return ""
-    for name in (department, department.rpartition("/")[2]):
+    for name in (department, department.rpartition("/")[2], department_id):
         if name in series.department_codes:
             return str(series.department_codes[name])
     raise AppError(

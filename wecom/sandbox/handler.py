@@ -143,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
             return apps.gettoken(query.get("corpid", ""), query.get("corpsecret", ""))
         if path == "/media/get":
             return apps.download(token, query.get("media_id", ""))
+        if path == "/department/get":
+            return apps.department(token, query.get("id", ""))
         if method != "POST":
             return _json({"errcode": 43002, "errmsg": "require POST method"})
         if path.startswith("/oa/"):

@@ -329,3 +329,10 @@ def test_an_answer_and_its_info_alone_are_read_alike() -> None:
     assert read_form({}).controls == ()
     with pytest.raises(OddValue):
         read_form({"apply_data": {"contents": [control("Punch", "p", {})]}}).controls[0].value()
+
+
+def test_the_number_of_a_department_is_never_printed_for_its_name() -> None:
+    rules = [Rule("部门", source="approval", path="department")]
+    unnamed = apply(rules, form(), Facts(today=FACTS.today, department="12"))
+    assert [(one.code, one.detail) for one in unnamed.problems] == [("department_unnamed", "12")]
+    assert apply(rules, form(), FACTS).values == {"部门": "采购部"}
