@@ -72,6 +72,7 @@ _NOTIFICATION_VIEW = (
     "notifications.view_hourlyfigure",
     "notifications.view_trouble",
 )
+_CONTRACT_READING = ("contracts.view_contract", "contracts.view_contractversion", "contracts.copy_contract")
 _CONTRACTS = (
     *(f"contracts.{verb}_{name}" for verb in ("view", "add", "change") for name in _CONTRACT_SETTINGS),
     *(f"contracts.view_{name}" for name in _CONTRACT_RECORDS),
@@ -272,6 +273,7 @@ ROLES: tuple[Role, ...] = (
             "notifications.view_flood",
         ),
     ),
+    Role("合同查阅员", "查看合同，只能下载带“副本”字样的文件", _CONTRACT_READING),
     Role("合同管理员", "合同模板、生成、发送与归档", _CONTRACTS + _APPROVAL_VIEW),
     Role(
         "运维",

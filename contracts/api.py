@@ -73,6 +73,7 @@ class DocumentOut(Schema):
     made_at: datetime
     note: str
     docx_url: str
+    copy_url: str
     pdf_url: str
 
 
@@ -129,7 +130,7 @@ def list_contracts(
     response={200: ContractDetail, **REFUSALS},
     summary="一份合同及其文件与经过",
     description=(
-        "`docx_url`、`pdf_url` 是半小时内有效的下载地址，带同一令牌即可取回；"
+        "`docx_url`、`copy_url`（带“副本”字样）、`pdf_url` 是半小时内有效的下载地址，带同一令牌即可取回；"
         "没有下载权限的令牌得到空的地址。每次下载都有记录。"
     ),
 )
@@ -157,5 +158,6 @@ def _document(request: HttpRequest, contract: Contract, row: ContractVersion) ->
         "made_at": row.made_at,
         "note": row.note,
         "docx_url": url(Form.DOCX) if may else "",
+        "copy_url": url(Form.COPY) if downloads.may_copy(request.user, contract) else "",
         "pdf_url": url(Form.PDF) if may and row.pdf_id and row.state == "current" else "",
     }

@@ -125,6 +125,7 @@ class Form(models.TextChoices):
 
     DOCX = "docx", _("Word 文件")
     PDF = "pdf", _("PDF")
+    COPY = "copy", _("Word 副本")
     SCAN = "scan", _("签署扫描件")
 
 

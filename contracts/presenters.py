@@ -98,7 +98,7 @@ def problems(contract: Contract) -> list[ProblemRow]:
 
 def documents(contract: Contract, *, user: Any) -> list[DocumentRow]:
     """Return the documents of a contract, the newest first; three queries."""
-    may = downloads.may_download(user, contract)
+    may, may_copy = downloads.may_download(user, contract), downloads.may_copy(user, contract)
     versions = list(
         contract.versions.select_related("template_version", "mapping", "made_by").order_by("-number")
     )
@@ -114,6 +114,8 @@ def documents(contract: Contract, *, user: Any) -> list[DocumentRow]:
             links.append(FileLink("Word", downloads.link_for_page(version, Form.DOCX, user=user)))
             if version.pdf_id and version.state == VersionState.CURRENT:
                 links.append(FileLink("PDF", downloads.link_for_page(version, Form.PDF, user=user)))
+        if may_copy:
+            links.append(FileLink(_("副本"), downloads.link_for_page(version, Form.COPY, user=user)))
         pdf_note = ""
         if version.pdf_state in (PdfState.WANTED, PdfState.FAILED, PdfState.ABSENT):
             pdf_note = version.pdf_note or version.get_pdf_state_display()

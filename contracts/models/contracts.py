@@ -85,6 +85,7 @@ class Contract(models.Model):
         default_permissions = ("view", "change")
         permissions = [
             ("download_contract", _("可以下载合同")),
+            ("copy_contract", _("可以下载合同的副本")),
             ("void_contract", _("可以作废合同")),
         ]
         constraints = [

@@ -23,6 +23,8 @@ MESSAGE_LINK_LIFE = timedelta(days=7)
 """A link in a message: for whoever was sent it, as a file would have been."""
 MARKS = {VersionState.VOID: "作废", VersionState.REPLACED: "已被替代"}
 """What stands across a document that is no longer valid. The archive keeps it as it was."""
+COPY_MARK = "副本"
+"""Stands across a copy: what may be shown and passed on, but is not the contract."""
 _SALT = "contracts.download"
 
 
@@ -71,7 +73,8 @@ def open_link(token: str, *, user: AbstractBaseUser | AnonymousUser, address: st
         row = version = ContractVersion.objects.select_related("contract", "template_version").get(
             pk=claim["k"]
         )
-    if "u" in claim and not may_download(user, row.contract):
+    may = may_copy if claim["f"] == Form.COPY else may_download
+    if "u" in claim and not may(user, row.contract):
         raise NotAllowed(_("您的角色不能下载此合同。"))
     name, data = (
         (row.file_name, archive.fetch(row.file_id)) if version is None else _document(version, claim["f"])
@@ -89,17 +92,22 @@ def open_link(token: str, *, user: AbstractBaseUser | AnonymousUser, address: st
         )[:120],
         address=address,
     )
-    media_type = archive.DOCX if claim["f"] == Form.DOCX else archive.media_type_of(data) or archive.PDF
+    media_type = (
+        archive.DOCX if claim["f"] in (Form.DOCX, Form.COPY) else archive.media_type_of(data) or archive.PDF
+    )
     return File(name, media_type, data)
 
 
 def _document(version: ContractVersion, form: str) -> tuple[str, bytes]:
-    """Return name and bytes of a document; one that is no longer valid says so across every page."""
+    """Return name and bytes of a document; a copy, and one no longer valid, say so across every page."""
     mark = MARKS.get(VersionState(version.state), "")
     if form != Form.PDF:
+        name = version.file_name
+        if form == Form.COPY:
+            name, mark = f"{name.removesuffix('.docx')}（{COPY_MARK}）.docx", mark or COPY_MARK
         if mark:
-            return version.file_name, render(version.template_version, version.data, mark=mark)
-        return version.file_name, archive.fetch(version.file_id)
+            return name, render(version.template_version, version.data, mark=mark)
+        return name, archive.fetch(version.file_id)
     if version.pdf_id is None or mark:
         raise AppError("no_pdf", _("此文件没有 PDF，或已不再有效。"))
     return f"{version.file_name.removesuffix('.docx')}.pdf", archive.fetch(version.pdf_id)
@@ -116,3 +124,8 @@ def is_applicant(user: Any, contract: Contract) -> bool:
 def may_download(user: Any, contract: Contract) -> bool:
     """Tell whether a person may take the contract's files away: by role, or as its applicant."""
     return user.has_perm("contracts.download_contract") or is_applicant(user, contract)
+
+
+def may_copy(user: Any, contract: Contract) -> bool:
+    """Tell whether a person may take copies away: some may have nothing else."""
+    return may_download(user, contract) or user.has_perm("contracts.copy_contract")

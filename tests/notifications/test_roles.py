@@ -30,6 +30,7 @@ MAY_SEE = {
     "质量经理": {"notification"},
     "供应商": set(),
     "能源管理员": set(),
+    "合同查阅员": set(),
     "合同管理员": set(),
     "运维": {"notification", "notificationconfig", "channel", "budget", "auditentry"},
     "通知管理员": KEEPER,
