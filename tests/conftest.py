@@ -155,6 +155,15 @@ def _undefined_template_variables_are_errors() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _passwords_are_hashed_at_once() -> Iterator[None]:
+    """What slows down a thief for a quarter of a second slows down every test with a password, too."""
+    from django.test import override_settings
+
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _the_clock_of_the_database_is_asked_once() -> None:
     """Else now and then a test would count the query that asks PostgreSQL for the time."""
     from spc_site import clock

@@ -46,9 +46,10 @@ def copy_file(target: Path) -> None:
 
 
 def fill(cluster: Postgres) -> None:
-    """Give another cluster our tables: those of an earlier one, or by migrating."""
+    """Give another cluster our tables, empty ones: those of an earlier cluster, or by migrating."""
     dump = _kept("sql")
     with _alone():
+        cluster.run("psql", "--quiet", "--command=DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         if dump.exists():
             cluster.run("psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={dump}")
             return

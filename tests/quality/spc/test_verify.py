@@ -6,7 +6,7 @@ import copy
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +14,33 @@ import pytest
 
 from quality.spc import constants
 from quality.spc.errors import SpcInputError
-from quality.spc.verify import Case, Run, as_html, as_json, as_text, load_cases, verify
+from quality.spc.verify import Case, Run, as_html, as_json, as_text, chart_kinds, load_cases, verify
 from quality.spc.verify.__main__ import main
 from quality.spc.verify.checks import Checks
 from quality.spc.verify.kinds import KINDS
 
 CASES = {case.name: case for case in load_cases()}
 OF_OTHERS = ("qcc_with_3_decimal_d2", "R_ucl")  # another program's inaccurate d3, told for information only
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _run_lengths_are_computed_once() -> Iterator[None]:
+    """They take seconds, and what a test of this file spoils changes nothing about them."""
+
+    def remembering(function: Callable[..., Any]) -> Callable[..., Any]:
+        found: dict[str, Any] = {}
+
+        def call(*args: Any, **options: Any) -> Any:
+            if (asked := repr((args, options))) not in found:
+                found[asked] = function(*args, **options)
+            return found[asked]
+
+        return call
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in ("arl_ewma", "arl_cusum"):
+            monkeypatch.setattr(chart_kinds, name, remembering(getattr(chart_kinds, name)))
+        yield
 
 
 @pytest.fixture(scope="module")
