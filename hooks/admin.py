@@ -50,11 +50,11 @@ def hook_tiles(request: HttpRequest) -> Iterable[Tile]:
     if loader.current().problems:
         tone, note = "red", _("扩展无法加载")
     elif paused := selectors.state().paused:
-        tone, note = "amber", _("%(count)d 个扩展点已暂停") % {"count": len(paused)}
+        tone, note = "amber", _("%(count)d 个已暂停") % {"count": len(paused)}
     else:
         tone, note = ("red", "") if failed else ("green", _("全部正常"))
     yield Tile(
-        label=_("扩展失败（24 小时）"),
+        label=_("扩展失败 · 1 天"),
         value=failed,
         tone=tone,
         note=note,

@@ -78,7 +78,8 @@ def quota_tiles(request: HttpRequest) -> Iterable[Tile]:
         for status in (QuotaStatus.EXCEEDED, QuotaStatus.ALERT, QuotaStatus.WARNING, QuotaStatus.NO_DATA)
     )
     if alert or warning:
-        note = _("另有告警 %(alert)d、预警 %(warning)d") % {"alert": alert, "warning": warning}
+        levels = ((QuotaStatus.ALERT, alert), (QuotaStatus.WARNING, warning))
+        note = " · ".join(f"{status.label} {count}" for status, count in levels if count)
     elif unread:
         note = _("%(count)d 个无数据") % {"count": unread}
     else:

@@ -147,7 +147,7 @@ def test_the_first_page_of_the_admin_says_what_the_hooks_need(customer: Customer
     customer("def on_quota_exceeded(self, name): ...")
     assert (tile().value, tile().tone, tile().note) == (0, "green", "全部正常")
     fail(5)
-    assert (tile().tone, tile().note) == ("amber", "1 个扩展点已暂停")
+    assert (tile().tone, tile().note) == ("amber", "1 个已暂停")
     HookPoint.objects.update(paused_until=None)
     now = timezone.now()
     fields: dict[str, Any] = {"point": "on_alarm_created", "occurred_at": now, "next_at": now}

@@ -204,7 +204,7 @@ def test_the_first_page_of_the_admin_counts_what_is_beyond_its_quota(
     assert (tile().value, tile().tone, tile().note, tile().url) == (1, "red", "1 个无数据", "/energy/")
     EnergyQuota.objects.filter(name="车间用电").update(quota_value=12)
     check(TODAY)
-    assert tile().note == "另有告警 0、预警 1"
+    assert tile().note == "预警 1"
     plant.is_active = False
     plant.save()
     assert (tile().value, tile().tone) == (0, "amber")
