@@ -24,6 +24,7 @@ from notifications.choices import State, Verb
 from notifications.models import (
     AuditEntry,
     BulkResend,
+    CardCode,
     DeliveryAttempt,
     Flood,
     Notification,
@@ -242,7 +243,7 @@ def _delete_messages(rows: Rows) -> int:
     """Delete messages with what belongs to them; a resend that came between keeps its original."""
     with transaction.atomic():
         keys = list(locked(rows).values_list("pk", flat=True))
-        for below in (DeliveryAttempt, NotificationEvent, Notification.attachments.through):
+        for below in (CardCode, DeliveryAttempt, NotificationEvent, Notification.attachments.through):
             below._base_manager.filter(notification_id__in=keys)._raw_delete(rows.db)
         return Notification.objects.filter(pk__in=keys)._raw_delete(rows.db)
 

@@ -22,6 +22,7 @@ from notifications.models import (
     Attachment,
     AuditEntry,
     BulkResend,
+    CardCode,
     DeliveryAttempt,
     Flood,
     Notification,
@@ -76,12 +77,17 @@ def test_ended_messages_go_when_their_time_is_over_with_all_that_belongs_to_them
     young, old = _old(status, days - 0.1), _old(status, days + 0.1)
     image = Attachment.objects.create(kind="image", name="a.png", size=1, digest="d", data=b"x")
     old.attachments.add(image)
+    for row in (young, old):
+        CardCode.objects.create(
+            notification=row, task_id=f"t{row.pk}", key="k", code="c", digest=f"d{row.pk}", until=NOW
+        )
     done = _clean()
     assert done.messages == 1
     assert _left() == {young.pk}
     assert not DeliveryAttempt.objects.filter(notification_id=old.pk).exists()
     assert not NotificationEvent.objects.filter(notification_id=old.pk).exists()
     assert NotificationEvent.objects.filter(notification_id=young.pk).exists()
+    assert CardCode.objects.get().notification_id == young.pk
 
 
 @pytest.mark.parametrize("status", sorted(OPEN_STATES))
@@ -186,7 +192,7 @@ def test_the_parts_of_a_text_stay_together_while_one_is_open() -> None:
 
 def test_everything_that_refers_to_a_message_is_known_here() -> None:
     """A new relation must be thought of in `services.retention` before it can lose its message."""
-    known = {"attempts", "events", "members", "resends"}
+    known = {"attempts", "card_codes", "events", "members", "resends"}
     assert {relation.name for relation in Notification._meta.related_objects} == known
     assert {field.name for field in Notification._meta.many_to_many} == {"attachments"}
 

@@ -14,14 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wecom.servers import KEY, Clock
+from wecom import cards
+from wecom.app import App, Recipients
 from wecom.payloads import Payload
 from wecom.robot import Article, Robot, file, image, markdown, news, text
-from wecom.sandbox import SandboxServer
+from wecom.sandbox import DEMO_APP, SandboxServer
 from wecom.sandbox.bodies import body
 from wecom.sandbox.faults import Fault, Mode
 from wecom.sandbox.ledger import Received
 from wecom.sandbox.view import View
 from wecom.sandbox.words import _WORDS, DRILLS
+from wecom.tokens import MemoryTokenStore
 
 STATIC = Path(__file__).parents[2] / "wecom" / "sandbox" / "static"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
@@ -364,3 +367,60 @@ def test_stopping_ends_the_pages_that_watch(sandbox: SandboxServer, events: Iter
     next(events)
     sandbox.stop()
     assert [line for line in events if line != f"data: {sandbox.ledger.version}"] == []
+
+
+# --- cards with buttons ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_app() -> Iterator[SandboxServer]:
+    with SandboxServer(apps=[DEMO_APP]) as server:
+        server.courier.target = object()  # type: ignore[assignment]  # somebody listens
+        yield server
+
+
+def test_a_button_is_pressed_on_the_page_by_a_reader_and_gives_way_to_what_the_card_says(
+    with_app: SandboxServer,
+) -> None:
+    sandbox = with_app
+    app = DEMO_APP
+    told: list[str] = []
+    sandbox.courier.send = lambda xml, _label: told.append(xml)  # type: ignore[method-assign]
+    client = App(
+        sandbox.base_url, app.corp_id, app.secret, app.agent_id, tokens=MemoryTokenStore(), timeout=(2, 2)
+    )
+    card = cards.Card("三号线 停机", (cards.Button("受理", "alarm:7"),), url="https://q.example/7")
+    sent = client.send(
+        client.compose(cards.button_card(card, "task-7"), Recipients(users=("lin.qc", "wang")))
+    )
+    assert sent.response_code
+    assert sent.response_code not in repr(sent)
+    shown = page(sandbox)
+    fields = {"action": "click", "task_id": "task-7", "agent": str(app.agent_id), "key": "alarm:7"}
+    assert set(fields.values()) - {"alarm:7"} <= set(shown.values("input", "value"))
+    assert shown.values("button", "value") == ["alarm:7"]
+
+    def press(who: str) -> int:
+        answer = requests.post(
+            f"{sandbox.base_url}/control", data=fields | {"who": who}, timeout=5, allow_redirects=False
+        )
+        return answer.status_code
+
+    assert press("wang") == 303
+    (event,) = told
+    for part in ("<![CDATA[template_card_event]]>", "<![CDATA[wang]]>", "<![CDATA[alarm:7]]>", "task-7"):
+        assert part in event
+    assert "wang 按了“受理”" in page(sandbox).text
+
+    code = event.partition("<ResponseCode><![CDATA[")[2].partition("]]>")[0]
+    assert client.update_card(cards.update(app.agent_id, code, "没有权限", users=["wang"])).ok
+    assert client.update_card(cards.update(app.agent_id, code, "没有权限")).errcode == 60140  # used
+    assert press("wang") == 400
+    shown = page(sandbox)
+    assert "wang 没有权限" in shown.text
+    assert shown.values("button", "value") == ["alarm:7"]  # for lin.qc
+    assert client.update_card(cards.update(app.agent_id, sent.response_code, "已由 林工 受理")).ok
+    shown = page(sandbox)
+    assert "已由 林工 受理" in shown.text
+    assert shown.values("button", "value") == []
+    assert press("lin.qc") == 400
