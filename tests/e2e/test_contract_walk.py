@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from contracts.services.reading import text_of
+from contracts.services.reading import look
 from tests import services
 from tests.docx_files import docx, paragraph, row, table
 from tests.live import Browsing, LiveSystem
@@ -246,4 +246,4 @@ def _whoever_holds_the_paper_checks_it(walk: Walk) -> None:
 
 
 def _lines(document: bytes) -> list[str]:
-    return [line for part in text_of(document) if part.name == "document" for line in part.paragraphs]
+    return [line.text for part in look(document) if part.name == "document" for line in part.paragraphs]
