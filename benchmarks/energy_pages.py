@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-METERS, GROUPS, SHOPS = 2_000, 300, 12
+METERS, GROUPS, SHOPS, QUOTAS = 2_000, 300, 12, 1_000
 DAYS = 366
 READ_DAYS = 40
 QUARTERS = 96
@@ -148,14 +148,39 @@ def make_money(today: date) -> None:
         )
 
 
+def make_quotas(today: date) -> None:
+    """Make a thousand quotas, of groups and of meters, and have them evaluated."""
+    from energy.models import Device, DeviceGroup, EnergyQuota, EnergyType
+    from energy.services import quotas
+
+    electricity = EnergyType.objects.get(code="electricity")
+    targets = [*DeviceGroup.objects.order_by("pk"), *Device.objects.order_by("pk")[: QUOTAS - GROUPS]]
+    EnergyQuota.objects.bulk_create(
+        EnergyQuota(
+            name=f"配额 {number}",
+            energy_type=electricity,
+            group=target if isinstance(target, DeviceGroup) else None,
+            device=target if isinstance(target, Device) else None,
+            period=("monthly", "quarterly", "yearly")[number % 3],
+            quota_value=Decimal(1000 * (number + 1)),
+            unit="kWh",
+        )
+        for number, target in enumerate(targets)
+    )
+    quotas.evaluate(as_of=today)
+
+
 def pages() -> dict[str, str]:
     """Return what is measured: a name and an address."""
-    from energy.models import Device, DeviceGroup
+    from energy.models import Device, DeviceGroup, EnergyQuota
 
+    quota = EnergyQuota.objects.get(group=DeviceGroup.objects.get(parent=None)).pk
     root, line = DeviceGroup.objects.get(parent=None).pk, DeviceGroup.objects.order_by("code").first()
     device = Device.objects.order_by("code")[METERS // 2].pk
     assert line is not None
     return {
+        "quotas": "/energy/",
+        "one quota": f"/energy/quotas/{quota}",
         "groups, month": "/energy/groups/",
         "groups, day": "/energy/groups/?period=day",
         "groups, year": "/energy/groups/?period=year",
@@ -221,7 +246,7 @@ def main() -> None:
         set_up(arguments.keep or f"{folder}/energy.sqlite3")
         from django.utils import timezone
 
-        from energy.models import Device, Month
+        from energy.models import Device, EnergyQuota, Month
         from energy.services import months
 
         today = timezone.localdate()
@@ -235,6 +260,8 @@ def main() -> None:
             count = months.compute_due(budget_s=600)
             each = (time.perf_counter() - start) / max(count, 1)
             print(f"bands and demands of {count} of {Month.objects.count()} months, {each:.1f} s each")
+        if not EnergyQuota.objects.exists():
+            make_quotas(today)
         measure(arguments.rounds)
 
 

@@ -10,6 +10,8 @@ since it, `fits` says that a use is possible at the register's largest rate in t
     step ≥ 0, does not fit                           dropped (spike); `last` stays
     step < 0, at most `jitter`                       nothing used, the high mark stays (jitter)
     step < 0, the next reading is back and fits      dropped (glitch)
+    step < 0, so it is after the same value sent     all of these dropped (glitch)
+              again and again, within `GLITCH_S`
     step < 0, step + modulus fits                    step + modulus used (rollover)
     step < 0, the reading counted from zero fits     the reading used (reset)
     step < 0, nothing fits, the next goes on there   a new start of unknown use (reset, uncovered)
@@ -28,6 +30,13 @@ import numpy as np
 
 from energy.metering.days import Moments
 from energy.metering.errors import MeterError
+
+GLITCH_S = 22 * 3600
+"""So long a register may send one lower value again and again and come back.
+
+Less than the shortest day has: days are computed piece by piece, from a day before what changed, and
+what is judged together must not reach further.
+"""
 
 COUNT_LIMIT = 2**53
 """Counts lie below this, so that sums over all meters of a plant stay exact in 64 bits."""
@@ -195,6 +204,7 @@ class _Walk:
         waiting = iter(changes)
         change = next(waiting, None)
         stops = self._stops(times, counts, changes)
+        others = np.append(np.flatnonzero(np.diff(counts)) + 1, len(times))
         place = 0
         while place < len(times):
             time, count, after = int(times[place]), int(counts[place]), place + 1
@@ -204,7 +214,14 @@ class _Walk:
             # The next reading says nothing about a glitch if the meter was changed before it.
             has_next = after < len(times) and (change is None or change.time >= times[after])
             following = (int(times[after]), int(counts[after])) if has_next else None
-            self._read(time, count, following)
+            back = following
+            if following is not None and following[1] == count < self._shown:
+                end = int(others[np.searchsorted(others, place, side="right")])
+                is_known = end < len(times) and (change is None or change.time >= times[end])
+                back = (int(times[end]), int(counts[end])) if is_known else None
+                if back is not None and back[0] - self._last > GLITCH_S:
+                    back = None
+            self._read(time, count, following, back)
             place = after
             if self._last == time and self._shown == count:
                 place = int(stops[np.searchsorted(stops, after)])
@@ -275,7 +292,10 @@ class _Walk:
             use, flag = use + self._register.modulus, flag | Flag.ROLLOVER
         self._keep(change.time, change.new_start, max(use, 0), flag)
 
-    def _read(self, time: int, count: int, following: tuple[int, int] | None) -> None:
+    def _read(
+        self, time: int, count: int, following: tuple[int, int] | None, back: tuple[int, int] | None
+    ) -> None:
+        """Decide one reading by the one that follows it, and by the next one of another value."""
         if not self._kept:
             self._keep(time, count, 0)
             return
@@ -287,7 +307,7 @@ class _Walk:
                 self._drop(time, Flag.SPIKE_DROPPED)
         elif -step <= register.jitter:
             self._keep(time, self._shown, 0, Flag.JITTER)
-        elif following is not None and self._is_back(following):
+        elif back is not None and self._is_back(back):
             self._drop(time, Flag.GLITCH_DROPPED)
         elif register.modulus and register.fits(step + register.modulus, seconds):
             self._keep(time, count, step + register.modulus, Flag.ROLLOVER)
@@ -299,7 +319,7 @@ class _Walk:
             self._drop(time, Flag.SPIKE_DROPPED)
 
     def _is_back(self, following: tuple[int, int]) -> bool:
-        """Say whether the next reading goes on from the last usable one, as if nothing had been."""
+        """Say whether a later reading goes on from the last usable one, as if nothing had been."""
         time, count = following
         return count >= self._shown and self._register.fits(count - self._shown, time - self._last)
 

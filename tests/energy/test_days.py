@@ -31,6 +31,7 @@ from energy.models import (
 )
 from energy.services import days, quotas, readings
 from energy.services.readings import Batch, Reading
+from spc_site.errors import Conflict
 from tests.energy import builders as make
 from tests.oracles import registers as oracle
 
@@ -124,7 +125,9 @@ def course_of(dice: random.Random, *, is_wild: bool) -> list[tuple[datetime, int
             shown = max(0, shown - 3)  # a tremble
         shown %= 10_000 if is_wild else 10**9
         if 0.08 <= kind < 0.12:
-            found.append((at, 0))  # a glitch
+            for _ in range(dice.choice([1, 1, 2, 5])):  # a glitch, of one reading or of some
+                found.append((at, 0))
+                at += timedelta(minutes=dice.choice([60, 60, 300]))
         elif 0.12 <= kind < 0.16:
             found.append((at, 9_999))  # a spike
         else:
@@ -188,6 +191,18 @@ def test_a_reading_is_judged_anew_when_the_next_one_comes_days_later() -> None:
     assert [use["counts"] for use in told(device).values()] == [18_000, 15_000, 7_000]
 
 
+def test_zeros_are_judged_anew_as_a_whole_when_the_register_is_back_the_next_day() -> None:
+    device = make.device(interval_s=3600)
+    for hours, shown in ((10, 90_000), (22, 0), (23, 0), (25, 0), (26, 0), (31.5, 90_430), (50, 90_500)):
+        taken(Reading(device.code, START + timedelta(hours=hours), shown))
+        days.compute_due()
+    assert sum(use["counts"] for use in told(device).values()) == 500_000
+    once = exactly(device)
+    days.mark_whole([device.pk])
+    days.compute_due()
+    assert exactly(device) == once
+
+
 def test_the_last_reading_that_was_looked_at_decides_nothing() -> None:
     device = make.device(interval_s=43_200, max_per_hour=500)
     course = ((0, 90), (6, 99), (12, 100), (60, 0), (156, 244))
@@ -224,7 +239,7 @@ def test_undoing_a_file_leaves_what_would_be_without_it() -> None:
     device.refresh_from_db()
     same.refresh_from_db()
     assert device.last_reading_at == same.last_reading_at
-    with pytest.raises(readings.Conflict):
+    with pytest.raises(Conflict):
         readings.undo(file.batch, who=None)
 
 

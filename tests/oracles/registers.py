@@ -61,7 +61,9 @@ def course(
     for place in range(1, len(readings)):
         (moment, count), after = readings[place], readings[place + 1 : place + 2]
         seconds, change = moment - kept[-1][0], count - shown
-        is_back = any(c >= shown and fits(c - shown, t - kept[-1][0]) for t, c in after)
+        others = [(t, c) for t, c in readings[place + 1 :] if c != count][:1]
+        lasting = [(t, c) for t, c in others if t - kept[-1][0] <= 22 * 3600]
+        is_back = any(c >= shown and fits(c - shown, t - kept[-1][0]) for t, c in [*after, *lasting])
         goes_on = any(c >= count and fits(c - count, t - moment) for t, c in after)
         used: int | None
         if change >= 0:

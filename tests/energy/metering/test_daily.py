@@ -100,6 +100,22 @@ def test_a_zero_as_the_last_reading_is_taken_for_a_reset_until_the_next_one_tell
     assert use_of((0, 5_000), (1, 0)).counts.tolist() == [0]
 
 
+@pytest.mark.parametrize("register", [HOURLY, Register(interval_s=HOUR)], ids=["max_known", "max_unknown"])
+def test_zeros_that_last_some_hours_and_pass_are_dropped(register: Register) -> None:
+    """A gateway that has lost its meter sends zeros until it finds it again."""
+    use = use_of((0, 50_000), (1, 0), (2, 0), (3, 0), (4, 50_300), (5, 50_400), register=register)
+    assert use.counts.tolist() == [400]
+    assert Flag(int(use.flags[0])) == Flag.GLITCH_DROPPED | Flag.GAP
+    assert use.covered_s.tolist() == [5 * HOUR]
+
+
+def test_a_reset_register_that_stands_still_for_a_day_is_reset_whatever_it_shows_later() -> None:
+    hours = [(hour, 0) for hour in range(1, 23)]
+    assert use_of((0, 300), *hours[:-1], (22, 310)).counts.tolist() == [10], "22 hours: a glitch"
+    assert use_of((0, 300), *hours, (23, 310)).counts.tolist() == [310], "longer: it was reset"
+    assert use_of((0, 300), (1, 0), (2, 0), (3, 40), (4, 310)).counts.tolist() == [310]
+
+
 def test_a_jump_beyond_the_largest_rate_never_moves_the_base() -> None:
     use = use_of((0, 1_000), (1, 90_000), (2, 1_300))
     assert use.counts.tolist() == [300]
