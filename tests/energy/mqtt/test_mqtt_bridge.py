@@ -235,7 +235,8 @@ def test_messages_that_come_again_change_nothing() -> None:
     given = [message('{"v": 5, "t": "2026-03-09T08:00+08:00"}')]
     mqtt.take(given)
     stored = list(ReadingDay.objects.values_list("packed", "version"))
-    assert mqtt.take(given) == Taken(0, 0)  # out of the spool once more
+    assert mqtt.take(list(given)) == Taken(0, 0)  # out of the spool once more
+    assert ReadingBatch.objects.count() == 1
     later = [one._replace(arrived=NOW + timedelta(minutes=1)) for one in given]
     assert mqtt.take(later) == Taken(0, 0)  # by the broker once more
     assert list(ReadingDay.objects.values_list("packed", "version")) == stored

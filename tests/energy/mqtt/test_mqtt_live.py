@@ -45,10 +45,11 @@ class Plant:
         self._gateway.connect("127.0.0.1", broker.port)
         self._gateway.loop_start()
 
-    def send(self, meter: str, payload: object, *, retain: bool = False) -> None:
+    def send(self, meter: str, payload: object, *, topic: str = "", retain: bool = False) -> None:
         """Publish and wait until the broker has it."""
-        topic = f"{self.name}/{meter}/energy"
-        self._gateway.publish(topic, str(payload), qos=1, retain=retain).wait_for_publish(10)
+        self._gateway.publish(
+            topic or f"{self.name}/{meter}/energy", str(payload), qos=1, retain=retain
+        ).wait_for_publish(10)
 
     def close(self) -> None:
         self._gateway.disconnect()
@@ -118,10 +119,14 @@ def test_a_reading_that_is_published_becomes_daily_use(plant: Plant) -> None:
         until(lambda: f"{plant.name}/later" in plant.state().subscriptions, "a new row is subscribed to")  # type: ignore[union-attr]
         MqttTopic.objects.filter(topic=f"{plant.name}/later").delete()
         until(lambda: plant.state().subscriptions == [f"{plant.name}/+/energy"], "and left again")  # type: ignore[union-attr]
+        plant.send("", 1, topic=f"{plant.name}/later")
+        plant.send("E1", reading(11, 190))
+        until(lambda: stored() == 4, "what is sent afterwards is stored")
+    assert set(MqttProblem.objects.values_list("code", flat=True)) == {"not_json"}
     days.compute_due()
-    assert EnergyDailySummary.objects.get(device=device).total_consumption == 70
+    assert EnergyDailySummary.objects.get(device=device).total_consumption == 90
     state = MqttBridge.objects.get()
-    assert (state.received, state.taken, state.refused, state.retained) == (5, 3, 1, 1)
+    assert (state.received, state.taken, state.refused, state.retained) == (6, 4, 1, 1)
     assert state.connected_since is None
     plant.send("E1", "", retain=True)  # the broker forgets it
 
