@@ -29,6 +29,12 @@ def watch_mqtt_job() -> None:
     mqtt.watch()
 
 
+@every(name="energy.forget_mqtt_batches", seconds=600)
+def forget_mqtt_batches_job() -> None:
+    """Forget what nobody asks for any more of the many small batches of the bridge."""
+    mqtt.forget_batches()
+
+
 @doorbell(name="energy.months", queue="slow", is_due=months.has_due, timeout_s=180)
 def compute_months_job() -> int:
     """Split changed months by the bands of their tariffs and find the demands."""

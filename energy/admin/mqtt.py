@@ -32,11 +32,11 @@ class MqttTopicAdmin(BaseAdmin):
         (None, {"fields": (("topic", "is_active"), "note")}),
         (
             gettext_lazy("哪块表（三者填一）"),
-            {"fields": ("device", ("meter_pattern", "meter_path"))},
+            {"fields": ("device", "meter_pattern", "meter_path")},
         ),
         (
             gettext_lazy("怎样读"),
-            {"fields": (("value_path", "time_path", "items_path"), ("scale", "decimals"))},
+            {"fields": ("value_path", "time_path", "items_path", "scale", "decimals")},
         ),
         (gettext_lazy("收到"), {"fields": (("messages", "last_message_at"),)}),
     )
@@ -51,7 +51,7 @@ class MqttProblemAdmin(ReadOnlyAdmin):
     """Messages that could not be used; a row that has been dealt with may be deleted."""
 
     menu_order = 255
-    list_display = ("topic", "reason", "meter", "payload", "count", "first_at", "last_at")
+    list_display = ("topic", "reason", "meter", "payload", "count", "last_at")
     list_filter = ("code",)
     search_fields = ("topic", "meter")
     search_help_text = gettext_lazy("主题、表号")

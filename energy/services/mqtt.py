@@ -19,7 +19,7 @@ from alarms import services as alarms
 from alarms.models import Severity
 from alarms.services import AlarmRequest
 from energy.choices import ReadingKind, Way
-from energy.models import Device, MqttBridge, MqttProblem, MqttTopic
+from energy.models import Device, MqttBridge, MqttProblem, MqttTopic, ReadingBatch
 from energy.mqtt import payloads
 from energy.mqtt.payloads import Message
 from energy.services import readings
@@ -31,6 +31,8 @@ from spc_site.errors import AppError
 log = logging.getLogger("energy.mqtt")
 
 SOURCE = "energy.mqtt"
+KEPT = timedelta(days=30)
+_FORGOTTEN_AT_ONCE = 2_000
 MISSING_AFTER = timedelta(minutes=2)
 """So long a bridge may be away or without its broker before people are told."""
 
@@ -78,7 +80,8 @@ def take(messages: Sequence[Message], *, source: str = "") -> Taken:
                 taken = recorded.batch.taken
                 by_place = {reading.where: message for message, reading in found}
                 problems += [
-                    Problem(by_place[one.where], one.code, one.reason, one.meter) for one in recorded.rejected
+                    Problem(by_place[one.where], one.code, _with_advice(one.code, one.reason), one.meter)
+                    for one in recorded.rejected
                 ]
         _note(problems)
     return Taken(taken, len(problems))
@@ -121,6 +124,19 @@ def _read(messages: Sequence[Message]) -> tuple[list[tuple[Message, Reading]], l
             else:
                 found.append((message, reading))
     return found, problems
+
+
+def _with_advice(code: str, reason: str) -> str:
+    """Return why a reading was refused, and what to do about it where it comes from a topic."""
+    advice = {
+        "unknown_meter": _("请建立这块表，或改“MQTT 主题”里表号的写法"),
+        "virtual_meter": _("请改“MQTT 主题”里表号的写法"),
+        "retired_meter": _("请恢复这块表，或停用这行“MQTT 主题”"),
+        "not_whole": _("请改“乘以”“保留小数”，或表的“每个计数”"),
+        "negative": _("请改数值的路径"),
+        "too_large": _("请改数值的路径或“乘以”"),
+    }.get(code)
+    return f"{reason}；{advice}" if advice else reason
 
 
 def _batch_id(messages: Iterable[Message]) -> str:
@@ -188,6 +204,16 @@ def _note(problems: Sequence[Problem]) -> None:
         MqttProblem.objects.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
 
 
+def forget_batches() -> int:
+    """Delete a chunk of the batches of long ago: the bridge makes one a second, the readings stay."""
+    old = ReadingBatch.objects.filter(way=Way.MQTT, received_at__lt=clock.now() - KEPT).order_by(
+        "received_at"
+    )
+    pks = list(old.values_list("pk", flat=True)[:_FORGOTTEN_AT_ONCE])
+    ReadingBatch.objects.filter(pk__in=pks).delete()
+    return len(pks)
+
+
 # --- the bridge itself ------------------------------------------------------------------------
 
 
@@ -246,6 +272,7 @@ __all__ = [
     "SOURCE",
     "Taken",
     "active_filters",
+    "forget_batches",
     "note_failure",
     "note_refused_filter",
     "take",

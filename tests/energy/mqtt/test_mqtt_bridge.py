@@ -260,7 +260,9 @@ def test_each_bad_message_is_a_row_that_says_what_to_do_and_keeps_no_other_out()
     row = MqttProblem.objects.get(code="not_a_number")
     assert (row.topic, row.payload) == ("plant/E1/energy", "still broken")
     assert "数值路径" in row.reason
-    assert MqttProblem.objects.get(code="unknown_meter").meter == "nobody"
+    unknown = MqttProblem.objects.get(code="unknown_meter")
+    assert (unknown.topic, unknown.meter) == ("plant/nobody/energy", "nobody")
+    assert "请建立这块表" in unknown.reason
     mqtt.take([message("broken", arrived=NOW + timedelta(seconds=1))])
     assert problems()["not_a_number"] == 3
 
@@ -272,6 +274,23 @@ def test_of_a_flood_of_strange_topics_the_latest_are_kept(monkeypatch: pytest.Mo
         at.now = NOW + timedelta(seconds=number)
         mqtt.take([message(1, topic=f"strange/{number}")])
     assert set(MqttProblem.objects.values_list("topic", flat=True)) == {"strange/2", "strange/3", "strange/4"}
+
+
+@pytest.mark.django_db
+def test_batches_of_long_ago_are_forgotten_and_their_readings_stay(
+    monkeypatch: pytest.MonkeyPatch, at: Any
+) -> None:
+    monkeypatch.setattr(mqtt, "_FORGOTTEN_AT_ONCE", 2)
+    device = make.device("E1")
+    topic()
+    make.taken(device, (NOW - timedelta(days=1), 1))
+    for number in range(3):
+        mqtt.take([message(number, arrived=NOW + timedelta(seconds=number))])
+    assert mqtt.forget_batches() == 0
+    at.now += timedelta(days=31)
+    assert [mqtt.forget_batches() for _chunk in range(3)] == [2, 1, 0]
+    assert list(ReadingBatch.objects.values_list("way", flat=True)) == [Way.API]
+    assert sum(ReadingDay.objects.values_list("size", flat=True)) == 4
 
 
 @pytest.mark.django_db
