@@ -271,7 +271,11 @@ def postgres() -> Iterator[services.Postgres]:
 @pytest.fixture(scope="session")
 def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Mosquitto]:
     """A private MQTT broker; each test takes topics and a client id of its own."""
-    broker = services.Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    from tests.notifications.channels.mailserver import certificate
+
+    directory = tmp_path_factory.mktemp("mosquitto")
+    certified, key = certificate(directory)
+    broker = services.Mosquitto(directory, certificate=certified, key=key)
     broker.start()
     yield broker
     broker.stop()

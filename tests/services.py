@@ -165,14 +165,19 @@ class Redis:
 
 
 class Mosquitto:
-    """A private MQTT broker on a free port of 127.0.0.1, with one user; it forgets nothing while it runs."""
+    """A private MQTT broker on free ports of 127.0.0.1, one of them with TLS, and one user."""
 
     USER, PASSWORD = "bridge", "p@ss/word"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, certificate: Path, key: Path) -> None:
         self.directory = directory
-        self.port = free_port()
+        self.certificate, self._key = certificate, key
+        self.port, self.tls_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def tls_url(self) -> str:
+        return self.url.replace("mqtt://", "mqtts://").replace(f":{self.port}", f":{self.tls_port}")
 
     @property
     def url(self) -> str:
@@ -188,6 +193,7 @@ class Mosquitto:
         config = self.directory / "mosquitto.conf"
         config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
+            f"listener {self.tls_port} 127.0.0.1\ncertfile {self.certificate}\nkeyfile {self._key}\n"
             f"user {pwd.getpwuid(os.getuid()).pw_name}\n"
         )
         self._process = spawn([binary, "-c", str(config)], log=self.directory / "log.txt")

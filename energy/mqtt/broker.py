@@ -22,6 +22,7 @@ KEEPALIVE_S = 60
 CONNECT_TIMEOUT_S = 5.0
 GOODBYE_S = 1.0
 _REFUSED = 128
+_NO_ANSWER = "no answer"
 
 
 class Receiver(Protocol):
@@ -76,7 +77,7 @@ class Broker:
         ------
         BrokerAway
         """
-        self._answer = "no answer"
+        self._answer = _NO_ANSWER
         self._asked.clear()
         try:
             self._client.connect(self._given["host"], self._given["port"], KEEPALIVE_S)
@@ -133,7 +134,8 @@ class Broker:
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self.is_connected = False
-        self._answer = self._answer if reason == 0 else str(reason)
+        if self._answer == _NO_ANSWER:  # else it said why before
+            self._answer = str(reason)
 
     def _on_subscribe(self, _client: Any, _data: Any, number: int, reasons: Any, _properties: Any) -> None:
         for one, reason in zip(self._asked.pop(number, []), reasons, strict=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from energy.models import EnergyDailySummary, MqttBridge, MqttProblem, MqttTopic, ReadingDay
 from energy.mqtt import running
+from energy.mqtt.bridge import Bridge
+from energy.mqtt.broker import Broker, BrokerAway
 from energy.mqtt.payloads import Message
 from energy.services import days, mqtt
 from spc_site import env
@@ -213,6 +216,29 @@ def test_the_command_runs_until_it_is_told_to_end(plant: Plant) -> None:
             until(lambda: stored() == 2, "the rest arrives")
     device.refresh_from_db()
     assert device.last_reading_at == datetime(2026, 3, 9, 1, tzinfo=UTC)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # paho leaves the socket of a failed handshake
+def test_a_broker_is_entered_with_its_certificate_and_password_alone(
+    mosquitto: services.Mosquitto,
+) -> None:
+    def enter(url: str) -> Broker:
+        name = f"tls{os.getpid()}-{next(_numbers)}"
+        given = env.read("MQTT_URL", {"MQTT_URL": f"{url}{'&' if '?' in url else '/?'}client_id={name}"})
+        broker = Broker(given, Bridge(None, None), on_refused=print)  # type: ignore[arg-type]
+        broker.connect()
+        broker.hang_up()
+        return broker
+
+    known = f"{mosquitto.tls_url}/?ca={mosquitto.certificate}"
+    assert enter(known).has_session is False
+    with pytest.raises(BrokerAway, match="CERTIFICATE_VERIFY_FAILED"):
+        enter(mosquitto.tls_url)
+    with pytest.raises(BrokerAway, match=r"(?i)not authorized"):
+        enter(known.replace(":p%40ss", ":wrong"))
+    with pytest.raises(BrokerAway, match="refused"):
+        enter(f"mqtt://127.0.0.1:{services.free_port()}")
+    gc.collect()
 
 
 def test_without_its_setting_its_package_or_alone_the_command_says_what_to_do(
