@@ -148,6 +148,12 @@ def latest_about(user: Viewer, subject: str) -> Alarm | None:
     )
 
 
+def open_about(user: Viewer, subject: str) -> list[Alarm]:
+    """Return the open alarms about a row, the worst first (1 query)."""
+    found = visible_to(user).open().filter(subject=subject).select_related("owner")
+    return sorted(found, key=lambda alarm: (alarm.rank, alarm.triggered_at), reverse=True)
+
+
 def possible_owners() -> list[User]:
     """Return the people who may work on alarms (1 query)."""
     people = User.objects.with_perm("alarms.change_alarm")

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from alarms.selectors import open_about
 from energy import exports
 from energy.choices import CONNECTION_TONES, DEVICE_STATUS_TONES, Connection, DeviceStatus
 from energy.forms import DeviceFilterForm
@@ -112,6 +113,7 @@ def device(request: HttpRequest, pk: int) -> HttpResponse:
         "attachments": list(shown.attachments.select_related("group").order_by("-start")),
         "upstream": list(shown.upstream.select_related("behind").order_by("-start")),
         "stations": stations_behind([shown.pk]),
+        "alarms": open_about(request.user, f"energy.device:{shown.pk}"),
         "can_admin": request.user.has_perm("energy.change_device"),
         "section": "devices",
     }

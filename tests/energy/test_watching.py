@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import Client
 
+from alarms import services
 from alarms.models import Alarm, AlarmStatus
 from energy.choices import Connection, DeviceStatus, Way
 from energy.models import AlarmRule, Device, DeviceRatio
@@ -20,6 +22,7 @@ from energy.services.readings import Batch, Reading
 from hooks import services as hooks
 from notifications.models import Notification
 from spc_site import clock
+from tests import builders
 from tests.energy import builders as make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -246,3 +249,23 @@ def test_the_board_tells_what_is_missing_and_what_is_estimated(
     assert (rows["D"].missing_pct, rows["D"].since) == (100.0, None)
     assert whole.pk == rows["A"].device.pk
     assert {gap.pk, never.pk} == {rows["B"].device.pk, rows["D"].device.pk}
+
+
+def test_the_page_of_a_meter_shows_its_open_alarms_and_what_silences_them(
+    at: type[Time], client: Client
+) -> None:
+    meter, other = make.device("M1", interval_s=900), make.device("M2", interval_s=900)
+    for one in (meter, other):
+        read(one, START, 1)
+    look(at, 0)
+    look(at, 61)
+    person = builders.person("能源管理员")
+    client.force_login(person)
+    alarm = Alarm.objects.get(title="断线：M1")
+    services.silence_alarm(alarm, hours=2, user=person, reason="检修中", at=at.now)
+    page = client.get(f"/energy/devices/{meter.pk}/")
+    assert [one.title for one in page.context["alarms"]] == ["断线：M1"]
+    assert f'href="/alarms/{alarm.pk}"' in page.text
+    assert "已静默" in page.text and "检修中" in page.text
+    services.recover([alarm.key], at=at.now)
+    assert client.get(f"/energy/devices/{meter.pk}/").context["alarms"] == []
