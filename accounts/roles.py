@@ -274,7 +274,9 @@ ROLES: tuple[Role, ...] = (
         ),
     ),
     Role("合同查阅员", "查看合同，只能下载带“副本”字样的文件", _CONTRACT_READING),
-    Role("合同管理员", "合同模板、生成、发送与归档", _CONTRACTS + _APPROVAL_VIEW),
+    Role(
+        "合同管理员", "合同模板、生成、发送与归档", (*_CONTRACTS, *_APPROVAL_VIEW, "approvals.start_approval")
+    ),
     Role(
         "运维",
         "系统状态与后台任务",

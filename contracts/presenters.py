@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from contracts.formats import fen_to_yuan
 from contracts.mapping import Problem
 from contracts.models import Contract, ContractVersion, Delivery
 from contracts.services import downloads, states
+from contracts.services.requesting import ROWS, Asked
 from notifications.choices import STATE_TONES, Reason, State
 from notifications.models import Notification
 
@@ -179,3 +181,50 @@ def _receipt(row: Delivery, message: Notification | None) -> ReceiptRow:
 
 def _moment(moment: datetime | None) -> str:
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}" if moment else ""
+
+
+# --- an approval that is started here -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One place to fill in."""
+
+    name: str
+    kind: str
+    label: str
+    value: str
+    is_required: bool
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRow:
+    """A control of the form: its input, or the columns of a table with their cells by row."""
+
+    title: str
+    input: Input | None = None
+    columns: tuple[str, ...] = ()
+    cells: tuple[tuple[Input, ...], ...] = ()
+
+
+def asked(controls: Sequence[Asked], typed: Mapping[str, str]) -> list[AskedRow]:
+    """Return the form of an approval with what was typed so far."""
+    rows = []
+    for one in controls:
+        if one.kind != "Table":
+            rows.append(AskedRow(one.title, _input(one, one.id, one.title, typed)))
+            continue
+        cells = tuple(
+            tuple(
+                _input(column, f"{one.id}.{number}.{column.id}", f"{column.title} {number + 1}", typed)
+                for column in one.columns
+            )
+            for number in range(ROWS)
+        )
+        rows.append(AskedRow(one.title, None, tuple(column.title for column in one.columns), cells))
+    return rows
+
+
+def _input(control: Asked, name: str, label: str, typed: Mapping[str, str]) -> Input:
+    return Input(name, control.kind, label, typed.get(name, ""), control.is_required, control.options)

@@ -26,6 +26,7 @@ urlpatterns = [
     path("templates/new", templates.new_template, name="new_template"),
     path("templates/<int:pk>", templates.template, name="template"),
     path("templates/<int:pk>/edit", templates.edit_template, name="edit_template"),
+    path("templates/<int:pk>/approve", templates.new_approval, name="new_approval"),
     path("templates/<int:pk>/catch-up", templates.catch_up, name="catch_up"),
     path("versions/<int:pk>", templates.version, name="version"),
     path("versions/<int:pk>/preview", templates.preview, name="preview"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -16,16 +17,18 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from contracts import archive, forms, mapping, selectors, wording
+from approvals.choices import START_TONES, StartState
+from contracts import archive, forms, mapping, presenters, selectors, wording
 from contracts.mapping import Check, Form, Rule, Source
 from contracts.mappings import ROLES, checks_of, rules_of
 from contracts.models import ContractTemplate, ContractTemplateVersion, MappingVersion
-from contracts.services import intake, reading, templates
+from contracts.services import intake, reading, requesting, templates
 from spc_site.acts import do_and_say
 from spc_site.errors import AppError
 
 may_view = permission_required("contracts.view_contracttemplate", raise_exception=True)
 may_change = permission_required("contracts.change_contracttemplate", raise_exception=True)
+may_start = permission_required("approvals.start_approval", raise_exception=True)
 may_activate = permission_required("contracts.activate_contracttemplateversion", raise_exception=True)
 
 
@@ -94,6 +97,8 @@ def template(request: HttpRequest, pk: int) -> HttpResponse:
         "waiting": templates.waiting_count(row),
         "missing": intake.without_contract(row).count() if can_change else 0,
         "can_change": can_change,
+        "can_start": row.wecom_template_id and request.user.has_perm("approvals.start_approval"),
+        "started": [(one, START_TONES[StartState(one.state)]) for one in requesting.started(row)[:5]],
     }
     return render(request, "contracts/template.html", context)
 
@@ -106,6 +111,32 @@ def catch_up(request: HttpRequest, pk: int) -> HttpResponse:
     made = intake.catch_up(row)
     messages.success(request, _("已为 %(count)d 个审批建立合同，正在生成。") % {"count": len(made)})
     return redirect(row)
+
+
+@may_view
+@may_start
+def new_approval(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fill in the approval of a contract, and hand it in."""
+    row = get_object_or_404(ContractTemplate, pk=pk)
+    typed = {name: str(text)[:2000] for name, text in request.POST.items()}
+    token = typed.get("token") or uuid4().hex
+    try:
+        if request.method == "POST":
+            assert isinstance(request.user, User)
+            requesting.start(row, typed, token=token, user=request.user)
+            messages.success(request, _("已提交企业微信审批，编号稍后显示在这里。"))
+            return redirect(row)
+    except AppError as refused:
+        messages.error(request, refused.message)
+        if refused.code != "form_incomplete":
+            return redirect(row)
+    try:
+        asked = requesting.form_of(row)
+    except AppError as refused:
+        messages.error(request, refused.message)
+        return redirect(row)
+    context = {"template": row, "rows": presenters.asked(asked, typed), "token": token}
+    return render(request, "contracts/new_approval.html", context)
 
 
 # --- one version --------------------------------------------------------------------------------

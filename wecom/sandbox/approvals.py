@@ -326,10 +326,7 @@ class ApprovalDesk:
             if control.required and control.id not in given:
                 raise rules.Refusal(301025, f"control {control.id} is required")
         filled = [
-            {
-                **control.filled(""),
-                "value": {**control.filled("")["value"], **(given[control.id].get("value") or {})},
-            }
+            control.taken(given[control.id].get("value") or {})
             for control in template.controls
             if control.id in given
         ]

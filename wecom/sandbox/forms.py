@@ -12,6 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _SHANGHAI_BEHIND = timedelta(hours=8)
+UNUSED: Mapping[str, list[Any]] = {
+    name: [] for name in ("tips", "members", "departments", "files", "children", "stat_field")
+}
+"""What the value of every control has besides: empty lists of what it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +59,19 @@ class Control:
 
     def filled(self, text: str, file_ids: Sequence[str] = ()) -> dict[str, Any]:
         """Return the control as it stands in the contents of a detail."""
+        return self.taken(self._value(text, file_ids))
+
+    def taken(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the control with a value that `oa/applyevent` brought, its options with their words."""
+        chosen = {str(one.get("key")) for one in (value.get("selector") or {}).get("options") or ()}
+        if chosen:
+            options = [option for option in self._options() if option["key"] in chosen]
+            value = {**value, "selector": {**value["selector"], "options": options}}
         return {
             "control": self.kind,
             "id": self.id,
             "title": [{"text": self.title, "lang": "zh_CN"}, {"text": "", "lang": "en"}],
-            "value": {
-                "tips": [],
-                "members": [],
-                "departments": [],
-                "files": [],
-                "children": [],
-                "stat_field": [],
-                **self._value(text, file_ids),
-            },
+            "value": {**UNUSED, **value},
         }
 
     def _value(self, text: str, file_ids: Sequence[str]) -> dict[str, Any]:
