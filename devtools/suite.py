@@ -103,9 +103,12 @@ def _run(argv: Sequence[str | Path], variables: dict[str, str]) -> int:
 
 
 def _parallel() -> list[str]:
-    """Use the processors there are, up to four; what shares one system stays in one process."""
+    """Use the processors there are, up to four; what shares one system stays in one process.
+
+    One process more than processors: there is always one that waits for a browser or a worker.
+    """
     count = min(os.cpu_count() or 1, 4)
-    return ["-n", str(count), "--dist", "loadgroup"] if count > 1 else []
+    return ["-n", str(count + 1), "--dist", "loadgroup"]
 
 
 def _clean_environment() -> dict[str, str]:

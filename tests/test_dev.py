@@ -24,6 +24,7 @@ import pytest
 import dev
 from devtools import console, environment, suite, up, verbs
 from devtools.console import Trouble
+from tests import databases
 from tests.live import clean_environment
 from tests.services import free_port, wait_until
 
@@ -379,6 +380,8 @@ def test_up_with_a_real_key_makes_nothing_of_a_demonstration(copy: Path, running
         "IQC_WEBHOOK_KEY=11111111-2222-3333-4444-555555555555\nREDIS_URL=redis://127.0.0.1:1/0\n",
         encoding="ascii",
     )
+    (copy / "var").mkdir(mode=0o700)
+    databases.copy_file(copy / "var" / "db.sqlite3")  # migrating from nothing is the test above
     real = Running(copy, "--port", str(free_port()))
     running.append(real)
     real.await_ready()

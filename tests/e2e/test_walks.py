@@ -153,7 +153,7 @@ def test_an_inspector_imports_in_the_browser_and_sees_the_verdict_come(page: Any
     page.get_by_role("button", name="确认导入").click()
     page.wait_for_url(re.compile(r"/IQC/\d+$"))
     # No reload by hand: the page asks again until the verdict is there.
-    page.locator(".verdict.red h1").wait_for(timeout=60_000)
+    page.locator(".verdict.red h1").wait_for(timeout=120_000)
     assert "项异常" in page.locator(".verdict h1").inner_text()
     assert page.locator("main[data-poll]").count() == 0
 

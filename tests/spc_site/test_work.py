@@ -214,10 +214,10 @@ def test_a_locked_database_is_waited_out(workers: Callable[..., Workers], pieces
     # The periodic work of the queue takes its first turns now; in the lock it would stand in front.
     wait_until(
         lambda: (
-            {"notifications.release", "notifications.floods"}
+            {"notifications.release", "notifications.floods", "alarms.follow_up", "alarms.work_orders"}
             <= set(Schedule.objects.exclude(last_run=None).values_list("name", flat=True))
         ),
-        seconds=30,
+        seconds=60,
         what="the first turns are taken",
     )
     with locked_database():
