@@ -22,6 +22,7 @@ from notifications.models import CardCode, Channel, Notification, Route, RouteSt
 from notifications.services import cards, deliver_due, resend, templates
 from notifications.services.lanes import Lanes
 from notifications.services.merging import merge
+from quality.services.judgement import judge_entry, judge_report
 from spc_site import clock
 from tests import builders
 from tests.approvals.conftest import Post, later, post, sandbox, shared
@@ -304,6 +305,27 @@ def test_a_card_whose_answer_was_lost_is_sent_once_and_counts_as_sent(
     assert again.status == State.SENT
     assert again.attempts.latest("number").errcode == 42014
     assert sum(row.shown for row in wecom.messages) == 1
+
+
+def test_one_abnormal_item_of_a_report_is_a_card_that_opens_its_chart(
+    wecom: SandboxServer, post: Post, people: tuple[User, User]
+) -> None:
+    report = builders.report(entries=0)
+    bad = [*builders.GOOD[:-1], "10.30"]
+    entry = builders.entry(report, values=bad)
+    judge_entry(entry)
+    _message, inner = _sent()
+    assert inner["card_action"]["url"].endswith(entry.get_absolute_url())
+    facts = {row["keyname"]: row["value"] for row in inner["horizontal_content_list"]}
+    assert facts["供应商"] == report.supplier.name
+    assert "http" not in json.dumps(facts)
+    _press(wecom, post, inner, "wang")
+    assert Alarm.objects.get().owner == people[1]
+    for _more in range(2):
+        builders.entry(report, values=bad)
+    judge_report(report)  # several at once are a list, on which nobody can be the one who took it on
+    deliver_due()
+    assert json.loads(Notification.objects.latest("pk").payload)["msgtype"] == "markdown"
 
 
 def test_a_resend_is_a_card_of_its_own(wecom: SandboxServer) -> None:
