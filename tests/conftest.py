@@ -49,8 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_absent] = set()
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before -m chooses, and after the order of chance
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & DATABASE_FIXTURES:
@@ -60,6 +60,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(mark)
         if "live_system" in fixtures:  # one process starts it, not each of several
             item.add_marker(pytest.mark.xdist_group("live"))
+    yield
+    # At the end a long one would run alone. Those of the database stay in the order of pytest-django:
+    # first what is rolled back, then what empties the tables.
+    items.sort(
+        key=lambda item: not item.get_closest_marker("slow") or bool(item.get_closest_marker("database"))
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -57,6 +57,7 @@ def test_the_linter_has_nothing_to_say() -> None:
     passes(BIN / "ruff", "check", ".")
 
 
+@pytest.mark.slow
 def test_the_types_fit() -> None:
     passes(BIN / "mypy", *ROOMS, "devtools", "dev.py")
 
