@@ -242,6 +242,8 @@ class _Application:
             return None
         if control.kind == "File" and rule.part != "key":
             return tuple(self._file_name(str(one)) for one in value)  # type: ignore[union-attr]
+        if rule.conversion == "plain" and rule.part != "key" and (unnamed := control.unnamed_departments()):
+            raise OddValue("department_unnamed", "、".join(unnamed))
         return take_part(value, rule.part)
 
     def _file_name(self, file_id: str) -> str:

@@ -94,6 +94,11 @@ class Control:
         rows = tuple(_row(child) for child in _list(self.raw.get("children")))
         return tuple(row for row in rows if any(not control.is_empty() for control in row.controls))
 
+    def unnamed_departments(self) -> list[str]:
+        """Return the numbers of the departments of a contact that WeCom gave no name for."""
+        chosen = map(_mapping, _list(self.raw.get("departments")))
+        return [str(one.get("openapi_id", "")) for one in chosen if not one.get("name")]
+
     def is_empty(self) -> bool:
         try:
             return not self.rows() if self.kind == "Table" else self.value() is None

@@ -336,3 +336,17 @@ def test_the_number_of_a_department_is_never_printed_for_its_name() -> None:
     unnamed = apply(rules, form(), Facts(today=FACTS.today, department="12"))
     assert [(one.code, one.detail) for one in unnamed.problems] == [("department_unnamed", "12")]
     assert apply(rules, form(), FACTS).values == {"部门": "采购部"}
+
+
+def test_a_chosen_department_without_a_name_is_no_text() -> None:
+    of = form(control("Contact", "c", {"departments": [{"openapi_id": "7", "name": ""}]}))
+    rules = [
+        Rule("部门", path="c", kind="Contact"),
+        Rule("编码", path="c", kind="Contact", part="key"),
+        Rule("名称", path="c", kind="Contact", conversion="lookup", argument="7=研发部"),
+    ]
+    mapped = apply(rules, of, FACTS)
+    assert [(one.field, one.code, one.detail) for one in mapped.problems] == [
+        ("部门", "department_unnamed", "7")
+    ]
+    assert mapped.values == {"编码": "7", "名称": "研发部"}
