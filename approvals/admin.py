@@ -42,6 +42,7 @@ from spc_site.admin import (
     list_url,
     tiles,
 )
+from spc_site.errors import AppError
 
 
 @tiles(order=60)
@@ -261,7 +262,12 @@ class OutgoingApprovalAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("重新提交"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: models.QuerySet[OutgoingApproval]) -> None:
-        self.act_on_each(request, queryset, starting.retry, done=_("已安排 %(count)d 份审批重新提交。"))
+        self.act_on_each(request, queryset, _hand_in_again, done=_("已安排 %(count)d 份审批重新提交。"))
+
+
+def _hand_in_again(row: OutgoingApproval) -> None:
+    if not starting.retry(row):
+        raise AppError("not_failed", _("%(state)s，不能重新提交。") % {"state": row.get_state_display()})
 
 
 @admin.register(WatchedTemplate)

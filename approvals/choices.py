@@ -79,6 +79,7 @@ class StartState(models.TextChoices):
     STARTED = "started", _("已提交")
     UNCERTAIN = "uncertain", _("结果不明")
     DEAD = "dead", _("提交失败")
+    GIVEN_UP = "given_up", _("已放弃")
 
 
 START_TONES = {
@@ -87,4 +88,5 @@ START_TONES = {
     StartState.STARTED: "green",
     StartState.UNCERTAIN: "amber",
     StartState.DEAD: "red",
+    StartState.GIVEN_UP: "grey",
 }

@@ -241,9 +241,6 @@ def retry(
 
 
 def give_up(row: OutgoingApproval, why: str) -> bool:
-    """End one that was not handed in yet; say whether it could be ended."""
-    return bool(
-        OutgoingApproval.objects.filter(pk=row.pk, state=StartState.WAITING).update(
-            state=StartState.DEAD, next_at=None, error=why[:500]
-        )
-    )
+    """End for good one that is not at WeCom and that nobody waits for; say whether it could be ended."""
+    not_there = OutgoingApproval.objects.filter(pk=row.pk, state__in=(StartState.WAITING, StartState.DEAD))
+    return bool(not_there.update(state=StartState.GIVEN_UP, next_at=None, error=why[:500]))

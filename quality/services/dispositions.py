@@ -148,11 +148,11 @@ def withdraw(disposition: Disposition, *, user: User) -> Disposition:
     """Take back what nobody has decided and what is not at WeCom yet."""
     with transaction.atomic():
         outgoing = disposition.outgoing
-        if outgoing is not None and not starting.give_up(outgoing, "withdrawn before it was handed in"):
+        if outgoing is not None and not starting.give_up(outgoing, "withdrawn"):
             outgoing.refresh_from_db()
             if outgoing.state == StartState.STARTED:
                 raise Conflict(_("审批已经提交：请由发起人在企业微信中撤销。"))
-            if outgoing.state != StartState.DEAD:
+            if outgoing.state != StartState.GIVEN_UP:
                 raise Conflict(_("审批正在提交，请稍后再试。"))
         locked = _locked(disposition)
         _must_be_open(locked)

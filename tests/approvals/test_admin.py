@@ -11,8 +11,8 @@ from django.urls import reverse
 from prometheus_client import generate_latest
 
 from approvals import services
-from approvals.models import Approval, ApprovalFile, InboundEvent, Refusal
-from approvals.services import files
+from approvals.models import Approval, ApprovalFile, InboundEvent, OutgoingApproval, Refusal
+from approvals.services import files, starting
 from spc_site import health
 from spc_site.metrics import REGISTRY
 from tests import builders
@@ -89,6 +89,25 @@ def test_an_event_that_waits_for_a_person_is_on_the_first_page_and_can_be_retrie
     operator.post(reverse("admin:approvals_inboundevent_changelist"), data)
     assert services.process_due() == 1
     assert "未能处理的回调" not in operator.get(reverse("admin:index")).content.decode()
+
+
+def test_a_start_that_failed_is_handed_in_again_but_not_one_that_was_given_up(operator: Client) -> None:
+    failed, given_up, waiting = (
+        services.start_approval(key=key, template_id="T", creator="lin.qc", contents=[])
+        for key in ("failed", "given up", "waiting")
+    )
+    OutgoingApproval.objects.filter(pk=failed.pk).update(state="dead", next_at=None)
+    assert starting.give_up(given_up, "withdrawn")
+    assert "已放弃" in page(operator, "outgoingapproval", given_up.pk)
+    assert "重新提交" in page(operator, "outgoingapproval", failed.pk)
+    assert "重新提交" not in page(operator, "outgoingapproval", given_up.pk)
+    data = {"action": "retry", "_selected_action": [failed.pk, given_up.pk, waiting.pk]}
+    answer = operator.post(reverse("admin:approvals_outgoingapproval_changelist"), data, follow=True)
+    words = answer.content.decode()
+    assert "已安排 1 份审批重新提交" in words
+    assert "given up：已放弃，不能重新提交" in words and "waiting：待提交，不能重新提交" in words
+    states = OutgoingApproval.objects.order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["waiting", "given_up", "waiting"]
 
 
 def test_only_who_may_sees_files_and_acts(sandbox: SandboxServer, post: Post) -> None:

@@ -322,6 +322,8 @@ def test_what_is_not_at_wecom_yet_can_be_taken_back(sandbox: SandboxServer, post
     user = asker()
     row = propose(failed_report(), user)
     dispositions.withdraw(row, user=user)
+    assert row.outgoing is not None
+    assert not starting.retry(row.outgoing)
     assert starting.start_due() == 0
     assert sandbox.approvals.forms() == []
     again = propose(row.report, user)
@@ -330,6 +332,19 @@ def test_what_is_not_at_wecom_yet_can_be_taken_back(sandbox: SandboxServer, post
     with pytest.raises(Conflict, match="企业微信中撤销"):
         dispositions.withdraw(again, user=user)
     assert told("concession_withdrawn") == 0
+
+
+def test_a_start_that_failed_is_given_up_with_its_disposition() -> None:
+    form()
+    user = asker()
+    row = propose(failed_report(), user)
+    OutgoingApproval.objects.update(state="dead", next_at=None)
+    dispositions.withdraw(row, user=user)
+    outgoing = OutgoingApproval.objects.get()
+    assert (outgoing.state, starting.retry(outgoing), starting.start_due()) == ("given_up", False, 0)
+    with pytest.raises(Conflict, match="已撤回"):
+        dispositions.retry(row, user=user)
+    assert OutgoingApproval.objects.get().state == "given_up"
 
 
 # --- in the house ------------------------------------------------------------------------------------
