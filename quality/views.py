@@ -237,6 +237,8 @@ def _entry_page(
     alarm = alarms.latest_about(request.user, subject(found))
     told = selectors.messages_about(found, subjects=(subject(found), subject(report)))
     can_act = alarm is not None and alarm.is_open and request.user.has_perm("alarms.change_alarm")
+    is_abnormal = is_current and found.status == Status.ABNORMAL
+    may_dispose = is_abnormal and request.user.has_perm("quality.add_disposition")
     context = {
         "kind": KINDS[found.KIND],
         "entry": found,
@@ -251,6 +253,7 @@ def _entry_page(
         "is_current": is_current,
         "current": None if is_current else selectors.current_entry(found),
         "can_change": is_current and _may_change(request, found),
+        "dispose_url": f"{report.get_absolute_url()}#dispositions" if may_dispose else "",
         "values_text": pasting.to_text(found.values) if text is None else text,
         "problem": problem,
     }

@@ -479,3 +479,26 @@ def test_the_list_asks_for_all_its_dispositions_at_once(client: Client) -> None:
     many = _queries(client, "/IQC/")
     Disposition.objects.exclude(pk=Disposition.objects.latest("pk").pk).delete()
     assert _queries(client, "/IQC/") == many
+
+
+def test_the_way_to_a_disposition_stands_with_what_is_done_about_the_alarm(client: Client) -> None:
+    report = failed_report()
+    entry = report.entries.order_by("position").first()
+    good = report.entries.order_by("position").last()
+    link = f'href="{report.get_absolute_url()}#dispositions"'
+
+    def acts(of: Any = entry) -> str:
+        found = re.search(
+            r'<section class="acts".*?</section>', client.get(of.get_absolute_url()).content.decode(), re.S
+        )
+        return found.group() if found else ""
+
+    client.force_login(builders.person("质量工程师"))
+    assert acts().count(link) == 1 and "原因与措施" in acts()
+    assert link not in acts(good)
+    Alarm.objects.all().delete()
+    assert acts().count(link) == 1
+    viewer = builders.person()
+    viewer.user_permissions.set(builders.permissions("view_iqcreport"))
+    client.force_login(viewer)
+    assert acts() == ""
