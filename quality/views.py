@@ -145,6 +145,8 @@ def _report_page(
     logs = selectors.import_logs(found)
     counts = selectors.status_counts(found)
     cards = _disposition_cards(request, found)
+    # The verdict may come between the two reads: what the page shows is what it must wait by.
+    is_judging = found.status == Status.PENDING or bool(counts[Status.PENDING])
     context = {
         "kind": kind,
         "report": found,
@@ -161,8 +163,8 @@ def _report_page(
         "rows": presenters.entry_rows(page.object_list, selectors.judgement_defaults()),
         "cards": cards,
         "proposal": form or _proposal(request, found, counts, cards),
-        "is_waiting": bool(counts[Status.PENDING]) or any(card.is_starting for card in cards),
-        "is_judging": bool(counts[Status.PENDING]),
+        "is_waiting": is_judging or any(card.is_starting for card in cards),
+        "is_judging": is_judging,
     }
     return render(request, "quality/report.html", context, status=422 if form else 200)
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.roles import SUPPLIER
 from alarms.models import Alarm, AlarmStatus
 from approvals.models import OutgoingApproval
+from quality import selectors
 from quality.choices import Origin, Status
 from quality.kinds import IQC, OQC, Kind
 from quality.models import Disposition
@@ -194,6 +195,22 @@ def test_a_report_that_waits_for_its_verdict_refreshes_itself_until_it_has_one(c
     assert "正在判定" in waiting and "data-poll" in waiting
     judge_report(report)
     assert "data-poll" not in client.get(report.get_absolute_url()).content.decode()
+
+
+def test_a_verdict_that_comes_while_the_page_is_made_is_waited_for_all_the_same(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = builders.report()
+    builders.entry(report, values=BAD)
+    count = selectors.status_counts
+
+    def judged_meanwhile(found: Any) -> Any:
+        judge_report(report)
+        return count(found)
+
+    monkeypatch.setattr(selectors, "status_counts", judged_meanwhile)
+    page = client.get(report.get_absolute_url()).content.decode()
+    assert "正在判定" in page and "data-poll" in page
 
 
 # --- one entry ---

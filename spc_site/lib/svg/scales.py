@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ class Ticks:
 
 def nice_step(span: float, count: int) -> tuple[float, int]:
     """Return a step of 1, 2 or 5 times a power of ten that gives about `count` steps, and its decimals."""
-    rough = span / max(count, 1)
+    rough = max(span / max(count, 1), sys.float_info.min)
     power = math.floor(math.log10(rough))
     for digit in (1, 2, 5, 10):
         step = float(f"{digit}e{power}")
