@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 METERS, GROUPS, SHOPS, QUOTAS = 2_000, 300, 12, 1_000
 DAYS = 366
 READ_DAYS = 40
+ORDERS, STATIONS, PLUGS = 20_000, 8, 10
 QUARTERS = 96
 
 
@@ -170,7 +171,38 @@ def make_quotas(today: date) -> None:
     quotas.evaluate(as_of=today)
 
 
-def pages() -> dict[str, str]:
+def make_charging(today: date) -> None:
+    """Make completed charging orders of the whole last month, unless a kept file has some of that month."""
+    from django.utils import timezone
+
+    from energy.models import ChargingOrder
+    from energy.models.charging import ChargingState
+    from spc_site.bulk import insert_many
+
+    last = today.replace(day=1) - timedelta(days=1)
+    begin = timezone.make_aware(datetime.combine(last.replace(day=1), clock_time.min))
+    if ChargingOrder.objects.filter(ended_at__gte=begin, order_number__startswith="BENCH").exists():
+        return
+    pause, lasts = timedelta(days=last.day) / (ORDERS + 1), timedelta(minutes=40)
+    insert_many(
+        [
+            ChargingOrder(
+                order_number=f"BENCH-{begin:%Y%m}-{n}",
+                station=f"{n % STATIONS} 站",
+                plug=str(n // STATIONS % PLUGS),
+                state=ChargingState.COMPLETED,
+                started_at=begin + n * pause - lasts,
+                ended_at=begin + n * pause,
+                energy_kwh=Decimal(5_000 + n % 40_000) / 1_000,
+                price=Decimal(300 + n % 6_000) / 100,
+                received_at=begin + n * pause,
+            )
+            for n in range(ORDERS)
+        ]
+    )
+
+
+def pages(today: date) -> dict[str, str]:
     """Return what is measured: a name and an address."""
     from energy.models import Device, DeviceGroup, EnergyQuota
 
@@ -197,11 +229,12 @@ def pages() -> dict[str, str]:
         "ranks of groups": "/energy/ranking/",
         "ranks of meters, year": "/energy/ranking/?by=devices&period=year",
         "missing data": "/energy/missing/",
+        "charging": f"/energy/charging/?at={today.replace(day=1) - timedelta(days=1):%Y-%m}",
         "wall display": "/screen/",
     }
 
 
-def measure(rounds: int) -> None:
+def measure(rounds: int, today: date) -> None:
     """Ask for each page in turns; print a row each."""
     from django.contrib.auth.models import User
     from django.db import connection
@@ -214,7 +247,7 @@ def measure(rounds: int) -> None:
     took: dict[str, list[float]] = {}
     worked: dict[str, list[float]] = {}
     queries: dict[str, int] = {}
-    found = pages()
+    found = pages(today)
     for turn in range(rounds + 1):
         for name, address in found.items():
             start, processor = time.perf_counter(), time.process_time()
@@ -262,7 +295,8 @@ def main() -> None:
             print(f"bands and demands of {count} of {Month.objects.count()} months, {each:.1f} s each")
         if not EnergyQuota.objects.exists():
             make_quotas(today)
-        measure(arguments.rounds)
+        make_charging(today)
+        measure(arguments.rounds, today)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from energy.models import ChargingOrder, ChargingStation
+from energy.selectors.charging import charging_uses
 from energy.services.charging import Order, check_file, store_many
 from spc_site import clock
 from tests import builders
@@ -94,6 +95,26 @@ def test_a_month_is_summed_exactly_by_the_day_on_which_orders_end(
     assert numbers == ["C1", "B1", "A3", "A2", "A1", "OLD"]
     april = client.get("/energy/charging/?at=2026-04").context["orders"]
     assert [one["row"].order_number for one in april] == ["APRIL"]
+
+
+def test_the_edges_of_days_and_the_parts_of_seconds_are_kept(client: Client) -> None:
+    edge = datetime(2026, 4, 30, 23, 59, 59, 999_000, tzinfo=make.SHANGHAI)
+    begins, second = edge - timedelta(seconds=61, milliseconds=251), timedelta(seconds=1)
+    ends = [datetime(2026, 4, 1, tzinfo=make.SHANGHAI), edge, datetime(2026, 4, 29, tzinfo=make.SHANGHAI)]
+    store_many(
+        [
+            order("FIRST", 1, "1", started_at=ends[0] - second, ended_at=ends[0]),
+            order("LAST", 1, "2", started_at=begins, ended_at=edge),
+            order("MIDNIGHT", 1, "4", started_at=ends[2] - second, ended_at=ends[2]),
+            order("MAY", 1, "8", started_at=edge, ended_at=edge + timedelta(milliseconds=1)),
+        ]
+    )
+    uses = charging_uses(date(2026, 4, 1), date(2026, 4, 30))
+    assert [(use.day.day, use.energy_kwh, use.duration) for use in uses] == [
+        (1, 1, second),
+        (29, 4, second),
+        (30, 2, timedelta(seconds=61, milliseconds=251)),
+    ]
 
 
 def test_a_station_is_chosen_for_sums_chart_and_list(client: Client, orders: list[Order]) -> None:
