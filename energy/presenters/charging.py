@@ -86,7 +86,7 @@ def _metered(meter: StationMeter, given: Decimal, period: Period) -> str:
     """Write what the meter shows, and how much of it no order accounts for if it was read all the time."""
     if meter.energy_kwh is None:
         return _("电表没有读数")
-    text = _("电表 %(kwh)s kWh") % {"kwh": exact(meter.energy_kwh)}
+    text = _("电表 %(kwh)s kWh") % {"kwh": rounded(meter.energy_kwh)}
     length_s = 86_400 * ((period.last - period.first).days + 1)
     found = coverage(meter.covered_s, round(length_s * share_of_time(period)))
     if not found.is_full:
@@ -102,7 +102,7 @@ def _row(name: str, station: str, depth: int, uses: Sequence[ChargingUse]) -> St
         station,
         depth,
         found,
-        exact(found.energy_kwh),
+        rounded(found.energy_kwh),
         numbers.money(found.price),
         unit_price(found.mean_price),
         duration(found.mean_duration),
@@ -127,6 +127,11 @@ def exact(value: Decimal) -> str:
     """Write all decimals that there are, two at least."""
     places = max(2, -int(value.normalize().as_tuple().exponent)) if value else 2
     return f"{value:,.{places}f}"
+
+
+def rounded(value: Decimal) -> str:
+    """Write two decimals, for sums that stand below each other."""
+    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
 
 
 def unit_price(value: Decimal | None) -> str:

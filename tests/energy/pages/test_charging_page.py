@@ -81,13 +81,16 @@ def test_a_month_is_summed_exactly_by_the_day_on_which_orders_end(
     assert found.mean_price == Decimal("37.80") / Decimal("37.2501")  # without the energy that has no price
     assert found.mean_duration == (4 * timedelta(minutes=50) + timedelta(hours=3)) / 5
     assert "42.75 kWh 42.7501" in words and "1.0148 元/kWh" in words
-    rows = [(row.name, row.depth, row.sums.orders, row.energy) for row in response.context["rows"]]
+    rows = [
+        (row.name, row.depth, row.sums.orders, row.sums.energy_kwh, row.energy)
+        for row in response.context["rows"]
+    ]
     assert rows == [
-        ("北站", 0, 4, "42.5001"),
-        ("1", 1, 3, "37.0001"),
-        ("2", 1, 1, "5.50"),
-        ("南站", 0, 1, "0.25"),
-        ("1", 1, 1, "0.25"),
+        ("北站", 0, 4, Decimal("42.5001"), "42.50"),
+        ("1", 1, 3, Decimal("37.0001"), "37.00"),
+        ("2", 1, 1, Decimal("5.5"), "5.50"),
+        ("南站", 0, 1, Decimal("0.25"), "0.25"),
+        ("1", 1, 1, Decimal("0.25"), "0.25"),
     ]
     titles = re.findall(r"<title>(05-\d\d)\n([\d.]+) kWh", str(response.context["chart"]))
     assert list(dict.fromkeys(titles)) == [("05-01", "7"), ("05-04", "15.5"), ("05-10", "20.25")]
@@ -135,7 +138,7 @@ def test_a_station_is_held_against_the_meter_in_front_of_it(client: Client, orde
     make.used(meter, date(2026, 5, 1), *[2] * 19, "7.001")
     make.used(half, date(2026, 5, 1), *[1] * 3)
     rows = {row.name: row for row in client.get("/energy/charging/?at=2026-05").context["rows"]}
-    assert rows["北站"].metered == "电表 45.001 kWh · 订单之外 5.6 %"  # 45.001 - 42.5001
+    assert rows["北站"].metered == "电表 45.00 kWh · 订单之外 5.6 %"  # 45.001 - 42.5001
     assert rows["南站"].metered == "电表 3.00 kWh · 数据 15%"
     april = client.get("/energy/charging/?at=2026-04").context["rows"]
     assert [row.metered for row in april] == ["电表没有读数", ""]
