@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.people import name_of
 from alarms import matching, selectors
 from alarms.services.ordering import steps_of
 
@@ -45,7 +46,7 @@ class SilenceForm(forms.Form):
 
 class _PersonField(forms.ModelChoiceField):
     def label_from_instance(self, person: User) -> str:
-        return person.get_full_name() or person.get_username()
+        return name_of(person)
 
 
 class WorkOrderForm(forms.Form):

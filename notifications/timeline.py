@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.people import name_of
 from notifications import safety
 from notifications.causes import ADVICE, REASON_ADVICE, Cause, cause_of
 from notifications.choices import CodeState, Reason, State, channel_names
@@ -244,7 +245,7 @@ def _events(events: Iterable[NotificationEvent]) -> Iterator[Step]:
     for event in events:
         words, tone = _EVENTS.get(event.kind, (event.kind, "blue"))
         actor = event.actor
-        who = (actor.get_full_name() or actor.get_username()) if actor else ""
+        who = name_of(actor)
         message_id = event.note.removeprefix("→ ").removeprefix("← ")
         is_link = event.kind in ("resent", "resend_of")
         search = f"{reverse('admin:notifications_notification_changelist')}?q={message_id}" if is_link else ""

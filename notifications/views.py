@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.people import name_of
 from notifications import safety
 from notifications.choices import ChannelCode
 from notifications.forms import PreferencesForm
@@ -25,7 +26,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     recipient = Recipient.objects.select_related("user__profile").filter(user=user).first()
     if recipient is None:
-        recipient = Recipient(user=user, name=user.get_full_name() or user.get_username())
+        recipient = Recipient(user=user, name=name_of(user))
     form = PreferencesForm(request.POST or None, instance=recipient)
     if request.method == "POST" and form.is_valid():
         audit.save(form.save(commit=False))

@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alarms.services.acting import name_of
+from accounts.people import name_of
 from approvals.services.starting import MARK
 from quality.choices import ControlKind, Decision
 from quality.kinds import KINDS

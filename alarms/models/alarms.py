@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.people import HistoryLine
 from notifications import sources
 from notifications.choices import SEVERITY_TONES, Severity
 
@@ -163,7 +164,7 @@ class Alarm(models.Model):
         return SEVERITY_TONES[Severity(self.severity)]
 
 
-class AlarmEvent(models.Model):
+class AlarmEvent(HistoryLine):
     """A line of an alarm's timeline; never changed."""
 
     class Kind(models.TextChoices):
@@ -181,29 +182,14 @@ class AlarmEvent(models.Model):
         DECIDED = "decided", _("处置")
 
     alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="events", verbose_name=_("报警"))
-    at = models.DateTimeField(_("时间"))
     kind = models.CharField(_("事件"), max_length=12, choices=Kind)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("人员"),
-    )
     note = models.TextField(_("说明"), blank=True)
 
-    class Meta:
+    class Meta(HistoryLine.Meta):
         verbose_name = verbose_name_plural = _("报警经过")
-        ordering = ["at", "pk"]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"
-
-    @property
-    def who(self) -> str:
-        """Return the name of the person who did it; empty for what happened by itself."""
-        return (self.actor.get_full_name() or self.actor.get_username()) if self.actor else ""
 
     @property
     def is_worth_reading(self) -> bool:

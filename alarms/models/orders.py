@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.people import name_of
 from alarms.models.alarms import Alarm
 
 
@@ -125,7 +126,7 @@ class WorkOrder(models.Model):
     @property
     def who(self) -> str:
         """Return what people call the owner; empty without one."""
-        return (self.owner.get_full_name() or self.owner.get_username()) if self.owner else ""
+        return name_of(self.owner)
 
     @property
     def progress(self) -> tuple[int, int]:

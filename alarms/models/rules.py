@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.people import name_of
 from alarms import matching
 from notifications import sources
 
@@ -125,7 +126,7 @@ class Silence(models.Model):
     @property
     def who(self) -> str:
         """Return the name of whoever set it."""
-        return (self.author.get_full_name() or self.author.get_username()) if self.author else ""
+        return name_of(self.author)
 
 
 class InhibitionRule(models.Model):

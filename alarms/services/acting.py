@@ -10,14 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.people import name_of
 from alarms import events
 from alarms.models import Alarm, AlarmEvent, AlarmStatus, Resolution
 from spc_site.errors import AppError, Conflict
-
-
-def name_of(user: User | None) -> str:
-    """Return what people call somebody."""
-    return (user.get_full_name() or user.get_username()) if user else ""
 
 
 def _act(

@@ -13,10 +13,10 @@ from django.dispatch import Signal
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from accounts.people import name_of
 from alarms import events, hooked
 from alarms.models import Alarm, AlarmEvent, Effect, OrderStatus, WorkOrder, WorkOrderStep
 from alarms.services import telling
-from alarms.services.acting import name_of
 from hooks.services import is_wanted
 from notifications.rendering import ByLanguage, Prepared
 from notifications.routing import Event

@@ -20,6 +20,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from accounts.people import name_of
 from alarms import matching
 from alarms.cards import button_of
 from alarms.models import SEVERITY_ORDER, Alarm, AlarmEvent, AlarmStatus, InhibitionRule, Severity, Silence
@@ -389,7 +390,7 @@ def variables_of(alarm: Alarm, *, at: datetime, note: str = "") -> dict[str, obj
         "resolved_at": alarm.resolved_at or at,
         "status": str(alarm.get_status_display()),
         "minutes": int((at - alarm.active_since).total_seconds() // 60),
-        "person": (alarm.owner.get_full_name() or alarm.owner.get_username()) if alarm.owner else "",
+        "person": name_of(alarm.owner),
         "note": note,
         "facts": ByLanguage({code: _facts(alarm, lines, code) for code in _LANGUAGES}),
         "url": _public(alarm.get_absolute_url()),
@@ -414,7 +415,7 @@ def _facts(alarm: Alarm, lines: Sequence[str], language: str) -> Prepared:
             limit = f"，{_('限值')} {alarm.threshold}" if alarm.threshold else ""
             known.append(f"> {_('当前值')}：{markdown.escape(alarm.value + limit)}")
         if alarm.owner:
-            name = alarm.owner.get_full_name() or alarm.owner.get_username()
+            name = name_of(alarm.owner)
             known.append(f"> {_('负责人')}：{markdown.escape(name)}")
     return Prepared("\n".join([*known, *lines]))
 

@@ -9,6 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.people import HistoryLine
 from contracts.choices import (
     EVENT_TONES,
     IN_FORCE,
@@ -211,27 +212,17 @@ class ContractScan(models.Model):
         return self.file_name
 
 
-class ContractEvent(models.Model):
+class ContractEvent(HistoryLine):
     """A line of a contract's timeline; never changed."""
 
     contract = models.ForeignKey(
         Contract, on_delete=models.PROTECT, related_name="events", verbose_name=_("合同")
     )
-    at = models.DateTimeField(_("时间"))
     kind = models.CharField(_("事件"), max_length=12, choices=EventKind)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("人员"),
-    )
     note = models.CharField(_("说明"), max_length=500, blank=True)
 
-    class Meta:
+    class Meta(HistoryLine.Meta):
         verbose_name = verbose_name_plural = _("合同经过")
-        ordering = ["at", "pk"]
         default_permissions = ("view",)
 
     def __str__(self) -> str:

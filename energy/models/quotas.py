@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.people import name_of
 from energy.choices import (
     QUOTA_STATUS_TONES,
     FactorKind,
@@ -283,7 +284,7 @@ class QuotaRevision(models.Model):
     @property
     def who(self) -> str:
         """Return the name of the person; empty for a program."""
-        return (self.author.get_full_name() or self.author.get_username()) if self.author else ""
+        return name_of(self.author)
 
 
 class QuotaUsage(models.Model):

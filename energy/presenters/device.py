@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.people import name_of
 from energy.metering import Flag
 from energy.models import Device, EnergyType, ReadingCorrection
 from energy.presenters import numbers
@@ -204,7 +205,7 @@ def correction_rows(device: Device, corrections: Sequence[ReadingCorrection]) ->
             one.at,
             shown(one.old_count),
             shown(one.new_count),
-            "" if one.who is None else one.who.get_full_name() or one.who.get_username(),
+            name_of(one.who),
             one.corrected_at,
             "" if one.batch is None else str(one.batch),
         )

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.people import HistoryLine
 from approvals.choices import StartState
 from approvals.models import OutgoingApproval
 from quality.choices import (
@@ -159,35 +160,20 @@ class Disposition(models.Model):
         return f"{self.quantity.normalize():f} {self.unit}".strip()
 
 
-class DispositionEvent(models.Model):
+class DispositionEvent(HistoryLine):
     """A line of a disposition's history; never changed."""
 
     disposition = models.ForeignKey(
         Disposition, on_delete=models.CASCADE, related_name="events", verbose_name=_("处置")
     )
-    at = models.DateTimeField(_("时间"))
     state = models.CharField(_("状态"), max_length=9, choices=DispositionState)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("人员"),
-    )
     note = models.TextField(_("说明"), blank=True)
 
-    class Meta:
+    class Meta(HistoryLine.Meta):
         verbose_name = verbose_name_plural = _("处置经过")
-        ordering = ["at", "pk"]
 
     def __str__(self) -> str:
         return f"{self.get_state_display()} {self.at:%Y-%m-%d %H:%M}"
-
-    @property
-    def who(self) -> str:
-        """Return the name of the person who did it; empty for what WeCom told."""
-        return (self.actor.get_full_name() or self.actor.get_username()) if self.actor else ""
 
 
 class DispositionForm(models.Model):

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.people import name_of
 from quality import spc, wording
 from quality.choices import ReasonCode
 from quality.models.reports import ReportEntry
@@ -138,7 +139,7 @@ def _limits_remark(entry: ReportEntry, chart: spc.ControlChart, *, is_single: bo
         return _("控制限 v%(version)s 已锁定（%(day)s %(author)s）") % {
             "version": entry.limits.version,
             "day": f"{timezone.localtime(entry.limits.valid_from):%Y-%m-%d}",
-            "author": entry.limits.author.get_full_name() or entry.limits.author.get_username(),
+            "author": name_of(entry.limits.author),
         }
     if "limits" in chart.missing:
         return _("没有控制限：%(why)s") % {"why": wording.missing_text(chart.missing["limits"])}

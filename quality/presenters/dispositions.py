@@ -9,7 +9,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils.translation import gettext as _
 
-from alarms.services.acting import name_of
+from accounts.people import name_of
 from approvals.choices import StartState
 from quality.choices import DISPOSITION_TONES, Decision, DispositionState
 from quality.models import Disposition, DispositionEvent

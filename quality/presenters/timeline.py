@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
+from accounts.people import name_of
 from alarms.models import Alarm, AlarmEvent
 from notifications.choices import STATE_TONES as MESSAGE_TONES
 from notifications.choices import State
@@ -35,7 +35,7 @@ def timeline(
     """Return what happened to an entry, oldest first: imported, edited, judged, told, taken on, closed."""
     events = [_imported(log) for log in logs if log.revision == entry.revision]
     if entry.edited_at:
-        events.append(Event(entry.edited_at, "blue", _("数值已修改"), _person(entry.edited_by)))
+        events.append(Event(entry.edited_at, "blue", _("数值已修改"), name_of(entry.edited_by)))
     if entry.judged_at:
         status = Status(entry.status)
         shorts = [wording.reason_short(reason, entry) for reason in entry.reasons]
@@ -49,7 +49,7 @@ def timeline(
 
 def _imported(log: Any) -> Event:
     origin = Origin(log.origin).label
-    note = " · ".join(part for part in (log.file_name, _person(log.imported_by)) if part)
+    note = " · ".join(part for part in (log.file_name, name_of(log.imported_by)) if part)
     if log.revision > 1:
         text = _("导入更正版 %(revision)s（%(origin)s）") % {"revision": log.revision, "origin": origin}
     else:
@@ -72,9 +72,5 @@ def _alarm_event(event: AlarmEvent) -> Event:
     kind = AlarmEvent.Kind(event.kind)
     text = _("报警%(what)s") % {"what": kind.label}
     is_by_system = kind in (AlarmEvent.Kind.RAISED, AlarmEvent.Kind.REPEATED, AlarmEvent.Kind.ESCALATED)
-    note = "" if is_by_system else " · ".join(part for part in (_person(event.actor), event.note) if part)
+    note = "" if is_by_system else " · ".join(part for part in (name_of(event.actor), event.note) if part)
     return Event(event.at, event.tone, text, note)
-
-
-def _person(user: User | None) -> str:
-    return (user.get_full_name() or user.get_username()) if user else ""

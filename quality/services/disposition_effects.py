@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from accounts.people import name_of
 from alarms import services as alarms
-from alarms.services.acting import name_of
 from notifications.rendering import ByLanguage
 from notifications.routing import Event
 from notifications.services import notify

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.people import name_of
 from quality import pasting
 from quality.choices import Status
 from quality.kinds import KINDS
@@ -48,7 +49,7 @@ def change_values(
             raise Conflict(_("别人刚刚修改了这一项，请刷新后再改。"))
         if values == locked.values:
             return locked
-        now, name = timezone.now(), user.get_full_name() or user.get_username()
+        now, name = timezone.now(), name_of(user)
         locked.history = [
             *locked.history,
             {
