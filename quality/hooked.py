@@ -75,18 +75,22 @@ def fire_summary(report: Report, told: Sequence[ReportEntry], *, at: datetime) -
     )
 
 
-def fire_problems(name: str, content: bytes, *, made_by: str = "") -> None:
-    """Fire for an uploaded workbook that went back with its problems marked; once for the same content."""
+def fire_problems(name: str, content: bytes, *, source: bytes, made_by: str = "") -> None:
+    """Fire for a workbook that went back with its problems marked; once for each person and file sent in.
+
+    `source` is what was sent in: marked again a second later it has other bytes, since they hold the time.
+    """
     if not is_wanted("on_report_generated"):
         return
     digest = hashlib.sha256(content).hexdigest()
+    of = hashlib.sha256(source).hexdigest()[:40]
     _fire_document(
         "import_problems",
         name,
         file={"file_name": name, "content_type": _XLSX, "size": len(content), "sha256": digest},
         made_by=made_by,
         at=timezone.now(),
-        event_id=f"quality:problems:{digest[:40]}:{made_by[:30]}",
+        event_id=f"quality:problems:{of}:{made_by[:30]}",
     )
 
 

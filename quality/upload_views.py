@@ -80,8 +80,9 @@ def problems(request: HttpRequest, upload_id: str, number: str) -> HttpResponse:
     file = kept.files[int(number)]
     stem = file.name.rsplit(".", 1)[0]
     name = _("%(file)s-问题.xlsx") % {"file": stem}
-    content = marked_workbook(_parse(file, KINDS[kept.about["kind"]]), language())
-    hooked.fire_problems(name, content, made_by=_person(request).get_username())
+    parsed = _parse(file, KINDS[kept.about["kind"]])
+    content = marked_workbook(parsed, language())
+    hooked.fire_problems(name, content, source=parsed.data, made_by=_person(request).get_username())
     return _download(content, name)
 
 

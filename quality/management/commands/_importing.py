@@ -49,7 +49,7 @@ class ImportCommand(FilesCommand):
                 if options["errors"]:
                     marked = marked_workbook(parsed, language)
                     self.write_marked(marked, options["errors"], failed)
-                    hooked.fire_problems(path.name, marked)
+                    hooked.fire_problems(path.name, marked, source=parsed.data)
                 continue
             act = imports.preview if options["dry_run"] else imports.store
             result = act(parsed, kind=self.kind, origin=self.origin(options))
