@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Status(models.TextChoices):
@@ -125,7 +126,7 @@ class Decision(models.TextChoices):
     """What is done with nonconforming material, in the words of ISO 9000:2015, 3.12."""
 
     CONCESSION = "concession", _("让步接收")
-    ACCEPT = "accept", _("接收")
+    ACCEPT = "accept", pgettext_lazy("disposition", "接收")
     REWORK = "rework", _("返工")
     REPAIR = "repair", _("返修")
     SORT = "sort", _("挑选")

@@ -6,8 +6,9 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import polib
 import pytest
@@ -188,12 +189,14 @@ def test_the_operators_page_names_every_variable_and_every_check() -> None:
     assert {name for name in names if f"`{name}`" not in page} == set()
 
 
+def _texts(entries: Iterable[polib.POEntry]) -> dict[tuple[str | None, str], Any]:
+    return {(entry.msgctxt, entry.msgid): entry.msgstr or entry.msgstr_plural for entry in entries}
+
+
 def test_the_compiled_catalogs_are_those_of_their_sources() -> None:
     for catalog in (ROOT / "locale").rglob("*.po"):
-        translated = polib.pofile(str(catalog)).translated_entries()
-        source = {entry.msgid: entry.msgstr or entry.msgstr_plural for entry in translated}
-        compiled = polib.mofile(str(catalog.with_suffix(".mo")))
-        assert {entry.msgid: entry.msgstr or entry.msgstr_plural for entry in compiled} == source
+        source = polib.pofile(str(catalog)).translated_entries()
+        assert _texts(polib.mofile(str(catalog.with_suffix(".mo")))) == _texts(source)
 
 
 def test_nothing_speaks_of_the_machine_it_was_written_on() -> None:

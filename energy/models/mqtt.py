@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from energy.choices import ReadingKind
 from energy.models.structure import Device
@@ -27,7 +28,9 @@ class MqttTopic(models.Model):
     """
 
     topic = models.CharField(
-        _("主题"), max_length=250, help_text=_("+ 代表任意一级，# 代表其后的所有级，如 plant/+/energy")
+        pgettext_lazy("MQTT", "主题"),
+        max_length=250,
+        help_text=_("+ 代表任意一级，# 代表其后的所有级，如 plant/+/energy"),
     )
     device = models.ForeignKey(
         Device,
@@ -147,7 +150,7 @@ class MqttProblem(models.Model):
     MOST = 500
     """So many are kept: of a flood of strange topics the latest are enough."""
 
-    topic = models.CharField(_("主题"), max_length=250)
+    topic = models.CharField(pgettext_lazy("MQTT", "主题"), max_length=250)
     code = models.CharField(_("原因代码"), max_length=30)
     reason = models.CharField(_("原因与办法"), max_length=300)
     meter = models.CharField(_("表号"), max_length=60, blank=True)
