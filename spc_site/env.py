@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -90,20 +90,28 @@ def _webhook_prefix(value: str) -> str:
 _MAIL_PORTS = {"smtps": ("tls", 465), "smtp+tls": ("starttls", 587), "smtp": ("none", 25)}
 
 
-def _mail_server(value: str) -> dict[str, Any]:
-    """Read `smtps://user:password@host:port/?from=address` (or `smtp+tls://`, `smtp://`).
-
-    User and password are percent-encoded; without `from` the user is the sender.
-    """
-    shape = "must look like smtps://user:password@host:465/?from=name@example.com"
+def _server(
+    value: str, ports: Mapping[str, Any], shape: str
+) -> tuple[SplitResult, int | None, dict[str, list[str]]]:
+    """Return a server's address in parts, its port if named, and its options; raises ValueError(`shape`)."""
     try:
         parts = urlsplit(value.strip())
         port = parts.port
         options = parse_qs(parts.query, strict_parsing=bool(parts.query), keep_blank_values=True)
     except ValueError:
         raise ValueError(shape) from None  # the library's own words would repeat the password
-    if parts.scheme not in _MAIL_PORTS or not parts.hostname or parts.path not in ("", "/"):
+    if parts.scheme not in ports or not parts.hostname or parts.path not in ("", "/"):
         raise ValueError(shape)
+    return parts, port, options
+
+
+def _mail_server(value: str) -> dict[str, Any]:
+    """Read `smtps://user:password@host:port/?from=address` (or `smtp+tls://`, `smtp://`).
+
+    User and password are percent-encoded; without `from` the user is the sender.
+    """
+    shape = "must look like smtps://user:password@host:465/?from=name@example.com"
+    parts, port, options = _server(value, _MAIL_PORTS, shape)
     if set(options) - {"from"} or len(options.get("from", [])) > 1:
         raise ValueError("knows only the option from")
     user = unquote(parts.username or "")
@@ -130,14 +138,7 @@ def _mqtt_broker(value: str) -> dict[str, Any]:
     User and password are percent-encoded. The client id names the session that the broker keeps.
     """
     shape = "must look like mqtt://user:password@host:1883 or mqtts://user:password@host:8883"
-    try:
-        parts = urlsplit(value.strip())
-        port = parts.port
-        options = parse_qs(parts.query, strict_parsing=bool(parts.query), keep_blank_values=True)
-    except ValueError:
-        raise ValueError(shape) from None  # the library's own words would repeat the password
-    if parts.scheme not in _MQTT_PORTS or not parts.hostname or parts.path not in ("", "/"):
-        raise ValueError(shape)
+    parts, port, options = _server(value, _MQTT_PORTS, shape)
     if set(options) - {"client_id", "qos", "ca"} or any(len(values) > 1 for values in options.values()):
         raise ValueError("knows only the options client_id, qos and ca, each once")
     client_id = options.get("client_id", ["quality-back-office"])[0]
