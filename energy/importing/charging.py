@@ -9,9 +9,8 @@ from decimal import Decimal
 
 from energy.importing.moments import moment_of
 from energy.importing.output import WORDING as OUTPUT_WORDING
-from energy.importing.titled import find_titles, rows_below, sheets_of
+from energy.importing.titled import Titles, read_tables, rows_below
 from spc_site.lib.columns import CellFault, Column, clean_number
-from spc_site.lib.looks import WorkbookError
 from spc_site.lib.problems import Problem, Wording
 from spc_site.lib.sheets import CellValue, Sheet, is_blank
 
@@ -185,28 +184,15 @@ class Parsed:
 
 def parse(data: bytes, zone: tzinfo) -> Parsed:
     """Read a workbook or CSV; moments without a zone are of `zone`."""
-    found = Parsed()
-    try:
-        sheets = sheets_of(data)
-    except WorkbookError as error:
-        return Parsed(problems=[Problem(error.code, params=error.params)])
-    for sheet in sheets:
-        _read(sheet, zone, found)
-    if not found.rows and not found.problems:
-        found.problems.append(Problem("nothing"))
-    return found
+    rows: list[Row] = []
 
+    def take(sheet: Sheet, titles: Titles, problems: list[Problem]) -> None:
+        for number in rows_below(sheet, titles):
+            values = _values(sheet, number, titles.places, problems)
+            if values is not None:
+                rows.append(Row(_order(values, zone), sheet.name, number, titles.places))
 
-def _read(sheet: Sheet, zone: tzinfo, found: Parsed) -> None:
-    titles = find_titles(sheet, COLUMNS, _NEEDED)
-    if not titles.places:
-        needed = "、".join(_BY_KEY[key].title for key in _NEEDED)
-        found.problems.append(Problem("no_columns", sheet.name, params={"columns": needed}))
-        return
-    for number in rows_below(sheet, titles):
-        values = _values(sheet, number, titles.places, found.problems)
-        if values is not None:
-            found.rows.append(Row(_order(values, zone), sheet.name, number, titles.places))
+    return Parsed(rows, read_tables(data, COLUMNS, _NEEDED, take, rows))
 
 
 def _values(

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from energy.importing.titled import find_titles, rows_below, sheets_of
+from energy.importing.titled import Titles, read_tables, rows_below
 from spc_site.lib.columns import CellFault, Column, clean_day, clean_number
-from spc_site.lib.looks import WorkbookError
 from spc_site.lib.problems import Problem, Wording
 from spc_site.lib.sheets import Sheet
 
@@ -73,26 +72,19 @@ class Parsed:
 
 def parse(data: bytes, groups: Mapping[str, int]) -> Parsed:
     """Read a workbook or CSV; `groups` leads from codes and names to primary keys."""
-    try:
-        sheets = sheets_of(data)
-    except WorkbookError as error:
-        return Parsed([], [Problem(error.code, params=error.params)])
     rows: list[Output] = []
-    problems: list[Problem] = []
-    for sheet in sheets:
-        _read(sheet, groups, rows, problems)
-    if not rows and not problems:
-        problems.append(Problem("nothing"))
+
+    def take(sheet: Sheet, titles: Titles, problems: list[Problem]) -> None:
+        _read(sheet, titles, groups, rows, problems)
+
+    problems = read_tables(data, COLUMNS, _NEEDED, take, rows)
     return Parsed([] if problems else rows, problems)
 
 
-def _read(sheet: Sheet, groups: Mapping[str, int], rows: list[Output], problems: list[Problem]) -> None:
-    titles = find_titles(sheet, COLUMNS, _NEEDED)
+def _read(
+    sheet: Sheet, titles: Titles, groups: Mapping[str, int], rows: list[Output], problems: list[Problem]
+) -> None:
     places = titles.places
-    if not places:
-        needed = "、".join(column.title for column in COLUMNS if column.required)
-        problems.append(Problem("no_columns", sheet.name, params={"columns": needed}))
-        return
     seen: dict[tuple[int, str, str], int] = {}
     for number in rows_below(sheet, titles):
         found, wrong = _row(sheet, number, places, groups)

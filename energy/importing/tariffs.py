@@ -14,9 +14,8 @@ from decimal import Decimal
 
 from energy.choices import Band, DayClass, DemandBasis
 from energy.importing.output import WORDING as OUTPUT_WORDING
-from energy.importing.titled import find_titles, rows_below, sheets_of
+from energy.importing.titled import Titles, read_tables, rows_below
 from spc_site.lib.columns import CellFault, Column, clean_day, clean_number, clean_text
-from spc_site.lib.looks import WorkbookError
 from spc_site.lib.problems import Problem, Wording
 from spc_site.lib.sheets import CellValue, Sheet
 
@@ -128,26 +127,22 @@ class Parsed:
 def parse(data: bytes, energy_types: Mapping[str, int]) -> Parsed:
     """Read a workbook or CSV; `energy_types` leads from codes and names to primary keys."""
     tariffs: list[TariffIn] = []
-    problems: list[Problem] = []
-    try:
-        for sheet in sheets_of(data):
-            _read(sheet, energy_types, tariffs, problems)
-    except WorkbookError as error:
-        return Parsed([], [Problem(error.code, params=error.params)])
-    if not tariffs and not problems:
-        problems.append(Problem("nothing"))
+
+    def take(sheet: Sheet, titles: Titles, problems: list[Problem]) -> None:
+        _read(sheet, titles, energy_types, tariffs, problems)
+
+    problems = read_tables(data, COLUMNS, _NEEDED, take, tariffs)
     return Parsed([] if problems else tariffs, problems)
 
 
 def _read(
-    sheet: Sheet, energy_types: Mapping[str, int], tariffs: list[TariffIn], problems: list[Problem]
+    sheet: Sheet,
+    titles: Titles,
+    energy_types: Mapping[str, int],
+    tariffs: list[TariffIn],
+    problems: list[Problem],
 ) -> None:
-    titles = find_titles(sheet, COLUMNS, _NEEDED)
     places = titles.places
-    if not places:
-        needed = "、".join(column.title for column in COLUMNS if column.key in _NEEDED)
-        problems.append(Problem("no_columns", sheet.name, params={"columns": needed}))
-        return
     open_one: TariffIn | None = None
     head: tuple[str, ...] = ()
     for number in rows_below(sheet, titles):

@@ -1,12 +1,14 @@
-"""Tables under a row of titles, in a workbook or in delimited text: what output and tariffs share."""
+"""Tables under a row of titles, in a workbook or in delimited text: what all tables but readings share."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Sized
 from typing import NamedTuple
 
 from spc_site.lib.columns import Column
 from spc_site.lib.delimited import read_delimited
+from spc_site.lib.looks import WorkbookError
+from spc_site.lib.problems import Problem
 from spc_site.lib.sheets import Sheet, is_blank, open_workbook
 
 _TITLE_ROWS = 10
@@ -20,7 +22,32 @@ class Titles(NamedTuple):
     places: dict[str, int]
 
 
-def sheets_of(data: bytes) -> list[Sheet]:
+def read_tables(
+    data: bytes,
+    columns: Sequence[Column],
+    needed: Collection[str],
+    take: Callable[[Sheet, Titles, list[Problem]], None],
+    rows: Sized,
+) -> list[Problem]:
+    """Have `take` fill `rows` from the table of each sheet; return its problems and those of the file.
+
+    One of them is that there is no row at all.
+    """
+    problems: list[Problem] = []
+    try:
+        for sheet in _sheets_of(data):
+            titles = find_titles(sheet, columns, needed)
+            if titles.places:
+                take(sheet, titles, problems)
+            else:
+                names = "、".join(column.title for column in columns if column.key in needed)
+                problems.append(Problem("no_columns", sheet.name, params={"columns": names}))
+    except WorkbookError as error:
+        return [Problem(error.code, params=error.params)]
+    return problems if len(rows) or problems else [Problem("nothing")]
+
+
+def _sheets_of(data: bytes) -> list[Sheet]:
     """Return the sheets of a workbook, or the one of a CSV file, that hold anything.
 
     Raises WorkbookError for what is neither.
