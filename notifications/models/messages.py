@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.people import HistoryLine
 from notifications import safety
 from notifications.choices import CodeState, Reason, State, channel_choices
 from spc_site.sealed import SealedTextField
@@ -268,7 +268,7 @@ class CardCode(models.Model):
         return hashlib.sha256(code.encode()).hexdigest()
 
 
-class NotificationEvent(models.Model):
+class NotificationEvent(HistoryLine):
     """What people did to a message (resend, cancel): the audit of its timeline."""
 
     notification = models.ForeignKey(
@@ -276,19 +276,10 @@ class NotificationEvent(models.Model):
     )
     at = models.DateTimeField(_("时间"), auto_now_add=True)
     kind = models.CharField(_("事件"), max_length=16)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("人员"),
-    )
     note = models.CharField(_("说明"), max_length=255, blank=True)
 
-    class Meta:
+    class Meta(HistoryLine.Meta):
         verbose_name = verbose_name_plural = _("通知经过")
-        ordering = ["at", "pk"]
 
     def __str__(self) -> str:
         return self.kind
