@@ -18,7 +18,7 @@ from quality.importing.marking import marked_workbook
 from quality.importing.parsed import ParsedWorkbook
 from quality.importing.template import template
 from quality.kinds import KINDS, Kind
-from quality.presenters.imports import FileView, language, planned_file, refused_file
+from quality.presenters.imports import FileView, planned_file, refused_file
 from quality.services import imports
 from quality.services.imports import Outcome
 from spc_site import uploads
@@ -81,7 +81,7 @@ def problems(request: HttpRequest, upload_id: str, number: str) -> HttpResponse:
     stem = file.name.rsplit(".", 1)[0]
     name = _("%(file)s-问题.xlsx") % {"file": stem}
     parsed = _parse(file, KINDS[kept.about["kind"]])
-    content = marked_workbook(parsed, language())
+    content = marked_workbook(parsed, uploads.language())
     hooked.fire_problems(name, content, source=parsed.data, made_by=_person(request).get_username())
     return _download(content, name)
 

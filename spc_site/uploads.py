@@ -20,11 +20,19 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import get_language
+
+from spc_site.lib.problems import Language
 
 _KEPT_S = 24 * 3600
 _ID = re.compile(r"[0-9a-f]{32}")
 _META = "upload.json"
 _SUFFIXES = (".xlsx", ".xlsm", ".xls", ".csv", ".txt")
+
+
+def language() -> Language:
+    """Return the language of the sentences about files."""
+    return "en" if (get_language() or "").startswith("en") else "zh"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -27,7 +26,7 @@ from energy.selectors import charging as selectors
 from energy.services import charging as services
 from energy.views.tree import chosen_period
 from spc_site.errors import AppError
-from spc_site.lib.problems import Language
+from spc_site.uploads import language
 
 may_view = permission_required("energy.view_chargingorder", raise_exception=True)
 may_add = permission_required("energy.add_chargingorder", raise_exception=True)
@@ -128,7 +127,6 @@ def import_orders(request: HttpRequest) -> HttpResponse:
 
 
 def _lines(file: services.CheckedFile) -> list[str]:
-    language: Language = "en" if (get_language() or "").startswith("en") else "zh"
-    lines = [files.WORDING.line(one, language) for one in file.problems[:_MOST_PROBLEMS]]
+    lines = [files.WORDING.line(one, language()) for one in file.problems[:_MOST_PROBLEMS]]
     more = len(file.problems) - len(lines)
     return [*lines, _("……还有 %(count)d 处") % {"count": more}] if more else lines

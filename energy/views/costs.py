@@ -12,7 +12,6 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -35,8 +34,8 @@ from energy.services import output as output_services
 from energy.services import tariffs as tariff_services
 from energy.views.tree import chosen_period, chosen_type, may_view, totals_beside
 from spc_site.errors import AppError
-from spc_site.lib.problems import Language
 from spc_site.lib.sheets import Limits
+from spc_site.uploads import language
 
 may_view_costs = permission_required("energy.view_tariff", raise_exception=True)
 may_change_tariffs = permission_required("energy.change_tariff", raise_exception=True)
@@ -143,16 +142,12 @@ def _stored_tariffs(file: UploadedFile) -> list[str]:
         return [_("文件太大。")]
     parsed = tariff_files.parse(file.read(), tariff_services.known_types())
     if parsed.problems:
-        return [tariff_files.WORDING.line(one, _language()) for one in parsed.problems[:_MOST_PROBLEMS]]
+        return [tariff_files.WORDING.line(one, language()) for one in parsed.problems[:_MOST_PROBLEMS]]
     try:
         tariff_services.store_tariffs(parsed.tariffs)
     except AppError as refusal:
         return [refusal.message]
     return []
-
-
-def _language() -> Language:
-    return "en" if (get_language() or "").startswith("en") else "zh"
 
 
 @may_view
@@ -297,7 +292,7 @@ def import_output(request: HttpRequest) -> HttpResponse:
         return _units_page(request, problems=[_("文件太大。")])
     parsed = output_files.parse(file.read(), output_services.known_groups())
     if parsed.problems:
-        lines = [output_files.WORDING.line(one, _language()) for one in parsed.problems[:_MOST_PROBLEMS]]
+        lines = [output_files.WORDING.line(one, language()) for one in parsed.problems[:_MOST_PROBLEMS]]
         return _units_page(request, problems=lines)
     assert isinstance(request.user, User)
     try:

@@ -11,7 +11,6 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -25,7 +24,6 @@ from energy.services.imports import CheckedFile
 from spc_site import uploads
 from spc_site.errors import AppError
 from spc_site.lib.marking import marked_workbook
-from spc_site.lib.problems import Language
 from spc_site.lib.sheets import WorkbookError, read_bytes
 
 _ROOM = "energy"
@@ -82,7 +80,7 @@ def problems(request: HttpRequest, upload_id: str, number: int) -> HttpResponse:
         raise Http404
     file = kept.files[number]
     parsed = _parse(file, kept)
-    marked = marked_workbook(parsed.parsed.data, parsed.problems, WORDING, _language())
+    marked = marked_workbook(parsed.parsed.data, parsed.problems, WORDING, uploads.language())
     return _download(marked, _("%(file)s-问题.xlsx") % {"file": file.name.rsplit(".", 1)[0]})
 
 
@@ -177,7 +175,7 @@ def _parse(file: uploads.Waiting, kept: uploads.Upload) -> CheckedFile:
 
 
 def _view(file: CheckedFile, number: int) -> dict[str, object]:
-    parsed, language = file.parsed, _language()
+    parsed, language = file.parsed, uploads.language()
     if not file.is_clean:
         shown = [
             {"place": WORDING.place(one, language), "text": WORDING.sentence(one, language)}
@@ -211,10 +209,6 @@ def _find(request: HttpRequest, upload_id: str) -> uploads.Upload:
 
 def _person(request: HttpRequest) -> User:
     return cast(User, request.user)
-
-
-def _language() -> Language:
-    return "en" if (get_language() or "").startswith("en") else "zh"
 
 
 def _download(data: bytes, name: str) -> HttpResponse:

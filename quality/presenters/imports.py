@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from quality.importing import wording
 from quality.importing.meanings import COLUMN_BY_KEY, FIELD_BY_KEY
 from quality.importing.parsed import ParsedWorkbook
 from quality.kinds import Kind
 from quality.services.imports import Change, ImportResult, Outcome, Planned
+from spc_site.uploads import language
 
 _SHOWN_CHANGES = 60
 _SHOWN_PROBLEMS = 200
@@ -78,11 +78,6 @@ class FileView:
     @property
     def more_problems(self) -> int:
         return self.problem_count - len(self.problems)
-
-
-def language() -> Literal["zh", "en"]:
-    """Return the language of the sentences about workbooks."""
-    return "en" if (get_language() or "").startswith("en") else "zh"
 
 
 def refused_file(parsed: ParsedWorkbook, number: int) -> FileView:
